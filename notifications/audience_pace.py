@@ -14,8 +14,8 @@ from mongodb.collections import collection
 from notifications.models import PACES
 
 PAYERS_A_SECOND = 1000
-# Audiences of up to this size never wait. An account can make about ten changes a second, which is at most 1000 events
-# a second.
+# Audiences of up to this size never wait. An account can make about ten changes a second, so such an audience gets at
+# most 1000 events a second.
 FEW_PAYERS = 100
 LONGEST_WAIT = timedelta(seconds=30)
 # Sending may take this much longer than PAYERS_A_SECOND suggests.

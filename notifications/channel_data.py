@@ -20,8 +20,8 @@ from showgoals.serializers import GoalSerializer
 from showgoals.session_pairs import MOST_PAIRS
 
 CACHED_SECONDS = 60.0
-SAFETY_SECONDS = 0.05  # more than storing the data takes
-# A low limit, because every subscriber gets all of the goals.
+SAFETY_SECONDS = 0.05  # longer than it takes to store the data
+# The limit is low, because every subscriber gets all of these goals.
 MOST_GOALS = 30
 
 ChannelData = dict[str, Any]
@@ -33,7 +33,7 @@ def channel_data(channel: str) -> ChannelData | None:
 
     `session` is the streamer's newest live session, or null; `goals` are the goals of its pairs, newest first. If there
     are more than MOST_GOALS, inactive goals are left out first, and older goals before newer ones. The version in the
-    key is read before the data, so cached data is never older than its key (docs/adr/0015-cache-version.md).
+    cache key is read before the data, so cached data is never older than its key (docs/adr/0015-cache-version.md).
     """
     if not (match := STREAMER_CHANNEL.match(channel)):
         return None
@@ -45,7 +45,7 @@ def channel_data(channel: str) -> ChannelData | None:
     data: ChannelData | None = cache.get(key)
     if data is None:
         now = clock.now()  # before the read, so that data is not cached beyond a goal's closing
-        session.show_goal_pairs = session.show_goal_pairs[-MOST_PAIRS:]  # an earlier release may have stored more
+        session.show_goal_pairs = session.show_goal_pairs[-MOST_PAIRS:]  # an earlier release may have stored more pairs
         goals = _goals(session)
         data = {"session": SessionSerializer(session).data, "goals": GoalSerializer(goals, many=True).data}
         cache.set(key, data, _seconds_unchanged(goals, now=now))

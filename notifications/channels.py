@@ -23,7 +23,7 @@ class ChannelForbidden(ProductError):
 
 
 def streamer_channels(streamer_id: str) -> tuple[str, str, str]:
-    """Return the three channels to which a streamer's screens and audience subscribe."""
+    """Return the three channels to which a streamer's devices and audience subscribe."""
     return (
         f"private-stream@{streamer_id}",
         f"presence-stream@{streamer_id}",
@@ -41,7 +41,10 @@ def viewer_channel(streamer_id: str, preset: str, viewer_id: str) -> str:
 
 @dataclass(frozen=True, slots=True)
 class ChannelRule:
-    """A pattern that the whole name must match, and a function that tells who may subscribe: `allows(user_id, ids)`."""
+    """Who may subscribe to the channels whose whole names match the pattern.
+
+    `allows(user_id, ids)` tells whether the user may subscribe. `ids` has the named groups of the pattern.
+    """
 
     pattern: re.Pattern[str]
     allows: Callable[[str, dict[str, str]], bool]

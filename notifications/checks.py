@@ -15,7 +15,7 @@ MOST_CALLS_PER_SECOND = 100_000
 
 @register("notifications")
 def check_pusher(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: the backend is pusher, but a key is missing or malformed."""
+    """E001: the backend is pusher, but a setting that it needs is missing or malformed."""
     if settings.REALTIME_BACKEND != "pusher":
         return []
     missing = [f"PUSHER_{name.upper()}" for name in ("app_id", "key", "secret") if not settings.PUSHER[name]]

@@ -1,4 +1,4 @@
-"""Names and payloads of the events on the wire."""
+"""The names and the data of the events that clients get."""
 
 from collections.abc import Callable, Mapping
 from datetime import datetime

@@ -1,4 +1,4 @@
-"""Completes messages that the earlier release has queued without a version or data.
+"""Completes messages that the previous release has queued without a version or data.
 
 This module can be removed in the next release. During a deployment, old code still queues such messages, and changes
 goals without raising their versions.
@@ -34,7 +34,7 @@ from showgoals.queries import AwaitingShow
 
 
 def former_event(name: str, goal_id: str) -> StreamerEvent:
-    """Return the event for a message without data. It tells the present state of the goal."""
+    """Return the event for a message without data. The event tells the present state of the goal."""
     goal = Goal.objects.get(pk=goal_id)
     return StreamerEvent.of(_PAYLOADS[name](goal))
 
@@ -43,8 +43,8 @@ def version_for(goal_id: str, show: AwaitingShow) -> int:
     """Return the goal's version with which the access began, for a message without a version.
 
     Old code moves the access without raising the version. If an earlier access was planned with the present version,
-    raise the version now. Otherwise, the new access would get the event_id of the earlier access and would not be
-    planned.
+    raise the version now. Without a new version, the new access would get the event_id of the earlier access, and
+    would not be planned.
     """
     goal = Goal.objects.get(pk=goal_id)
     present = event_id(goal_id, STREAM_AUTHORIZED, goal.version, preset=PREVIEW)

@@ -36,8 +36,8 @@ class NotificationChunk(models.Model):
     """Up to NOTIFY_CHUNK viewers of an event, and what became of each. A chunk never holds credentials.
 
     The id is `{event_id}:{index}`. `viewers`, `states`, `marked_in` and `redeliveries` are the ledger. `first` and
-    `last` are the lowest and highest ids of its viewers, so that an index finds a viewer's chunk. `settled_at` has the
-    moment at which each attempt stored its results, or null if its process died before. `sent_at` is null until the
+    `last` are the lowest and highest ids of these viewers, so that an index finds a viewer's chunk. `settled_at` has
+    the moment at which each attempt stored its results, or null if the process died before. `sent_at` is null until the
     ledger is settled. `rejoined` says when each viewer was last sent the event again after a late subscription
     (notifications/fanout/rejoined.py).
     """

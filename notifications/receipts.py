@@ -24,7 +24,7 @@ class EventNotFound(ProductError):
 
 @raises(EventNotFound)
 def confirm(goal_id: str, event_id: str, viewer_id: str, *, now: datetime) -> None:
-    """Note that the viewer's client has got the event. Idempotent: the first confirmation counts.
+    """Record that the viewer's client has got the event. Idempotent: the first confirmation counts.
 
     Only the primary acknowledges the write. If a failover loses the write, the viewer seems not to have got the event.
     """
@@ -36,7 +36,7 @@ def confirm(goal_id: str, event_id: str, viewer_id: str, *, now: datetime) -> No
 
 
 def receipts_of(goal_id: str, viewers: Iterable[str]) -> dict[str, Received]:
-    """Return what the client of each viewer has confirmed. Viewers who have confirmed nothing are left out."""
+    """Return, by viewer, what the viewer's client has confirmed. Viewers who have confirmed nothing are left out."""
     ids = [f"{goal_id}:{viewer}" for viewer in viewers]
     found = collection(RECEIPTS).find({"_id": {"$in": ids}}, {"received": True})
     return {each["_id"].partition(":")[2]: each["received"] for each in found}
@@ -44,7 +44,7 @@ def receipts_of(goal_id: str, viewers: Iterable[str]) -> dict[str, Received]:
 
 def _is_for(viewer_id: str, *, goal_id: str, event_id: str) -> bool:
     """Tell whether a chunk of the event holds the viewer."""
-    # Many viewers confirm at once, and the ORM would take longer than MongoDB itself takes.
+    # Many viewers confirm at once, so this query bypasses the ORM, which would take longer than MongoDB itself.
     chunks = collection(CHUNKS).find(
         {"goal_id": goal_id, "first": {"$lte": viewer_id}, "last": {"$gte": viewer_id}, "event_id": event_id},
         {"viewers": True, "states": True},

@@ -91,7 +91,7 @@ def notify_show_goal_started(payload: GoalStarted) -> Deed:
 
 @receiver_for(goal_updated, *SHOWS)
 def notify_goal_updated(payload: GoalUpdated) -> Deed:
-    """Tell the streamer's three channels what has changed, and every payer if the show was moved or revived."""
+    """Tell the streamer's three channels what has changed. If the show was moved or revived, also tell every payer."""
     event = _tell_streamer(payload)
     if payload.reason in (UpdateReason.MOVED, UpdateReason.REVIVED):
         _tell_payers(payload, event)
@@ -109,8 +109,8 @@ def notify_goal_cancelled(payload: GoalCancelled) -> Deed:
 def notify_goal_progressed(payload: GoalProgressed) -> Deed:
     """Tell the streamer's three channels, at most once a second, how much the funding goal has collected.
 
-    At most one message waits. A newer message replaces it but keeps its place in the queue, so even a queue that is
-    behind sends the event.
+    For each funding goal, at most one message waits in the queue. A newer message replaces the waiting message and
+    takes over its place, so the event is sent even if the queue is behind.
     """
     line = StreamerEvent.of(payload).as_line()
     due = next_progress_at(moment_of_writing())
@@ -137,7 +137,7 @@ def notify_goal_lapsed(payload: GoalLapsed) -> Deed:
 
 @receiver_for(goal_ended, GoalKind.SHOW)
 def close_deliveries_of_show(payload: GoalEnded) -> Deed:
-    """Queue the task that settles the viewers who could not be told before the end."""
+    """Queue the task that closes the deliveries to viewers who were not told before the end."""
     close_deliveries.enqueue(payload.goal_id, subject=payload.goal_id)
     return Deed.DELIVERIES_CLOSED
 
@@ -163,10 +163,10 @@ def invalidate_cached_pusher_channel_data(payload: AnyChange) -> Deed:
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 @receiver_for(goal_ended, *SHOWS)
 def notify_stream_authorized(payload: AnyChange) -> Deed:
-    """Invalidate the session token view, because its answers have changed. If the show has started, let the payers in.
+    """Invalidate the cached answers of the session token view. If the show has started, queue the payers' credentials.
 
-    The payers get new credentials when the streamer says that the show has really begun. Other changes only invalidate
-    the view.
+    The payers also get new credentials when the streamer says that the show has really begun. Other changes only
+    invalidate the cached answers.
 
     Flow: goal.added, goal.started -> notify_stream_authorized
     """

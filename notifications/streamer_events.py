@@ -47,7 +47,7 @@ class StreamerEvent(NamedTuple):
         return str(self.data["goal_id"])
 
     def on_channels(self) -> list[ChannelEvent]:
-        """Return the event for each channel."""
+        """Return an event for each of the streamer's channels."""
         data = as_json(self.data)
         return [ChannelEvent(channel, self.name, data) for channel in streamer_channels(self.streamer_id)]
 

@@ -27,7 +27,7 @@ from taskqueue.durable import bulk, durable
 from taskqueue.messages import Primitive
 from taskqueue.queues import Queue
 
-# A call to Pusher takes ten events, and sixteen calls are under way at a time.
+# A call to Pusher takes ten events. By default, sixteen calls are under way at a time.
 EVENTS_AT_ONCE = 100
 # A transaction plans both events of fifty shows, so a batch needs two transactions.
 SHOWS_AT_ONCE = 100
@@ -38,9 +38,9 @@ ASK_AGAIN_AFTER = timedelta(seconds=1)
 
 @bulk(Queue.TELL, most=EVENTS_AT_ONCE, rank=0, save=False)
 def notify_goal(calls: Sequence[Call]) -> list[Outcome]:
-    """Send `goal.*` events to the streamers' channels: `notify_goal(name, goal_id, streamer_id, data)`.
+    """Send `goal.*` events to the streamers' channels. Idempotent: a rerun sends the same event_id.
 
-    An event that is superseded is not sent. Idempotent: a rerun sends the same event_id.
+    Each call is `notify_goal(name, goal_id, streamer_id, data)`. An event that is superseded is not sent.
     Flow: goal.started -> notify_show_goal_started
     """
     return send_to_streamers(calls, [_streamer_event(*map(str, call.args)) for call in calls])
@@ -54,7 +54,7 @@ def notify_progress(calls: Sequence[Call]) -> list[Outcome]:
 
 @durable
 def notify_added_at_once(line: str) -> None:
-    """Send events as `notify_goal` does, for messages that an earlier release has queued."""
+    """Send an event as `notify_goal` does, for messages that an earlier release has queued."""
     notify_goal(*StreamerEvent.from_line(line).as_arguments())
 
 
@@ -69,11 +69,11 @@ def notify_goals_started(lines: str) -> None:
 
 @bulk(Queue.WORK, most=SHOWS_AT_ONCE, rank=0)
 def batch_notify_stream_authorized(calls: Sequence[Call]) -> list[Outcome]:
-    """Plan `stream.authorized`, preview and sd, for every viewer who paid.
+    """Plan the two `stream.authorized` events, preview and sd, for every viewer who has paid.
 
-    `batch_notify_stream_authorized(goal_id, funding_goal_id, version, exp)`: `version` is the goal's version with which
-    the access began. `exp` is when the access ends, in Unix seconds. If the access has moved since, nothing is planned,
-    because the move has queued a task of its own. Idempotent: a rerun adds missing viewers.
+    Each call is `batch_notify_stream_authorized(goal_id, funding_goal_id, version, exp)`. `version` is the version of
+    the goal with which the access began. `exp` is when the access ends, in Unix seconds. If the access has moved since,
+    nothing is planned, because the move has queued a task of its own. Idempotent: a rerun adds missing viewers.
     Flow: goal.started -> notify_stream_authorized -> batch notify (preview), batch notify (sd)
     """
     return plan_wanted([_wanted_access(call, *call.args) for call in calls], senders=SENDERS)
@@ -81,9 +81,10 @@ def batch_notify_stream_authorized(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.WORK, most=SHOWS_AT_ONCE)
 def batch_notify_payers(calls: Sequence[Call]) -> list[Outcome]:
-    """Plan a `goal.*` event for the preview channel of every viewer who paid, unless it is superseded. Idempotent.
+    """Plan a `goal.*` event for the preview channel of every viewer who has paid. Idempotent.
 
-    `batch_notify_payers(name, goal_id, funding_goal_id, data)`, where `data` is the JSON of the payload.
+    Each call is `batch_notify_payers(name, goal_id, funding_goal_id, data)`. `data` is the payload as JSON. An event
+    that is superseded is not planned.
     """
     goals = _goals(str(call.args[1]) for call in calls)
     return plan_wanted([_wanted_event(call, goals) for call in calls], senders=SENDERS)
@@ -91,11 +92,11 @@ def batch_notify_payers(calls: Sequence[Call]) -> list[Outcome]:
 
 @bulk(Queue.WORK, most=SHOWS_AT_ONCE)
 def notify_late_payers(calls: Sequence[Call]) -> list[Outcome]:
-    """Plan the event that payers who were listed late have missed: `notify_late_payers(goal_id)`.
+    """Plan the event that payers who were listed late have missed.
 
-    The goal is their show, or their funding goal that has lapsed. Nothing is planned for a scheduled show, because its
-    start includes these payers. If the other payers' event is not planned yet, the task waits for it. Viewers for whom
-    the event is already planned are left out. Idempotent.
+    Each call is `notify_late_payers(goal_id)`. The goal is their show, or their funding goal that has lapsed. Nothing
+    is planned for a scheduled show, because its start includes these payers. If the other payers' event is not planned
+    yet, the task waits for it. Viewers for whom the event is already planned are left out. Idempotent.
     """
     goals = _goals(str(call.args[0]) for call in calls)
     waiting = batch_notify_payers.queued_among(goals)
@@ -115,10 +116,10 @@ def batch_notify_cancelled(goal_id: str, funding_goal_id: str) -> Primitive:
 
 @bulk(Queue.AUDIENCE, most=CHUNKS_AT_ONCE, heaviest=VIEWERS_AT_ONCE, rank=0, save=False)
 def send_chunk(calls: Sequence[Call]) -> list[Outcome]:
-    """Send the events of chunks to the viewers who have not got them: `send_chunk(chunk_id)`.
+    """Send the events of chunks to the viewers who still need them.
 
-    The outcome is a temporary TransportError if some viewers of the chunk are left, or a permanent one if the vendor
-    refused some. A rerun sends only what is left, with the same event_id.
+    Each call is `send_chunk(chunk_id)`. The outcome is a temporary TransportError if some viewers of the chunk are
+    left, or a permanent one if the vendor refused some. A rerun sends only what is left, with the same event_id.
     """
     return attempt_chunks(calls)
 
@@ -136,7 +137,7 @@ SENDERS = Senders(usual=send_chunk, large=send_large_chunk)
 def close_deliveries(goal_id: str) -> int:
     """Settle the viewers who were not told before their show ended. Return their number. Idempotent.
 
-    The queue may have given up the messages of their chunks, so that no other task would settle these viewers.
+    The queue may have given up on the messages of their chunks. In that case, no other task would settle these viewers.
     """
     now = clock.now()
     closed = 0

@@ -16,7 +16,7 @@ from notifications.streamer_events import StreamerEvent
 from notifications.superseded import is_superseded
 from taskqueue.calls import Call, Outcome
 
-# The outcome of an event, and the detail on the timeline.
+# Each pair has the outcome of an event, and the detail for the timeline.
 SENT = ("sent", "3 channels")
 SUPERSEDED = ("superseded", "")
 Events = Mapping[int, StreamerEvent]
@@ -40,7 +40,10 @@ def send_to_streamers(calls: Sequence[Call], events: Sequence[StreamerEvent]) ->
 
 
 def _rounds(events: Events) -> Iterator[Events]:
-    """Yield the first event of each goal, then the second, and so on. Concurrent requests may arrive in any order."""
+    """Yield the first event of each goal, then the second event of each goal, and so on.
+
+    Events that are sent together may arrive in any order, so the events of one goal are in different rounds.
+    """
     of_goal: defaultdict[str, list[int]] = defaultdict(list)
     for place, event in events.items():
         of_goal[event.goal_id].append(place)

@@ -24,8 +24,8 @@ from notifications.channel_data import channel_data
 from notifications.channels import check_subscription
 
 PRESENCE = "presence-"
-# The longest name in the channel data, which is signed as ASCII JSON. With the user's id, the data stays under Pusher's
-# limit of 1,024 bytes.
+# The most bytes that a user's name may take in the channel data, as ASCII JSON. Together with the user's id, the data
+# stays under Pusher's limit of 1,024 bytes.
 NAME_BYTES = 900
 SOCKET_ID = RegexValidator(
     r"\A[0-9]+\.[0-9]+\Z", _("Must be two numbers with a dot between them."), "invalid_socket_id"
@@ -56,7 +56,7 @@ class PusherAuthBody(serializers.Serializer[Any]):
 
 
 class PusherAuthView(ApiView):
-    """Channel authorisation, deny by default."""
+    """Channel authorisation. A subscription is denied unless a rule allows it."""
 
     access = {"post": (SIGNED_IN,)}
 

@@ -1,4 +1,4 @@
-"""`POST /pusher/webhook`: Pusher reports who has subscribed. Payers who come late to a live show are then let in."""
+"""`POST /pusher/webhook`: Pusher reports who has subscribed. Payers who subscribe late get the credentials again."""
 
 import hmac
 import logging
@@ -31,37 +31,37 @@ NOTED = (MEMBER_ADDED, "member_removed", "channel_vacated")
 
 
 class UnparsedJSON(BaseParser):
-    """Leaves the body unparsed, because Pusher signs its bytes."""
+    """Leaves the body unparsed, because Pusher signs the bytes of the body."""
 
     media_type = "application/json"
 
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return the bytes."""
+        """Return the body as bytes."""
         del media_type, parser_context
         return stream.read()
 
 
 class WebhookBody(serializers.Serializer[Any]):
-    """A bundle of events. It may have more fields, and events of any kind."""
+    """The body of a webhook: a bundle of events of any kind. Other fields are ignored."""
 
     time_ms = serializers.IntegerField(min_value=0, max_value=2**53)
     events = serializers.ListField(child=serializers.JSONField(allow_null=True))
 
 
 class PusherWebhook(PublicView):
-    """Takes signed webhooks of Pusher, which repeats a webhook for 5 minutes if it gets no 2xx response."""
+    """Takes signed webhooks from Pusher. Pusher repeats a webhook for 5 minutes if the webhook gets no 2xx response."""
 
     access = {"post": (PUSHER,)}
     parser_classes = (UnparsedJSON,)
-    throttle_classes = ()  # all clients may subscribe at once, so only refused webhooks are counted
+    throttle_classes = ()  # all clients may subscribe at once, so only refused webhooks count against the limit
 
     @raises(PermissionDenied, Throttled, MalformedJSON, ValidationError)
     def post(self, request: Request) -> Response:
         """Somebody has subscribed.
 
-        Only Pusher calls this: a webhook that is not signed with the app's secret gets 403. A payer of a live show who
+        Only Pusher calls this. A webhook that is not signed with the app's secret gets 403. A payer of a live show who
         subscribes to their own sd channel (`member_added`) is sent the credentials again, at most once in 10 seconds.
         Other events change nothing. Idempotent.
         """
@@ -81,7 +81,7 @@ class PusherWebhook(PublicView):
 
 
 def is_genuine(headers: Mapping[str, str], body: bytes) -> bool:
-    """Tell whether Pusher has signed the body. Without keys no webhook is genuine."""
+    """Tell whether Pusher has signed the body. Without keys, no webhook is genuine."""
     key, secret = settings.PUSHER["key"], settings.PUSHER["secret"]
     if not key or not secret:
         return False
@@ -90,7 +90,7 @@ def is_genuine(headers: Mapping[str, str], body: bytes) -> bool:
 
 
 def signature(body: bytes, secret: str) -> str:
-    """Return the hex HMAC-SHA256 of the body. Source: Pusher's docs (2025-06), Webhooks."""
+    """Return the HMAC-SHA256 of the body in hexadecimal. Source: Pusher's docs (2025-06), Webhooks."""
     return hmac.digest(secret.encode(), body, "sha256").hex()
 
 

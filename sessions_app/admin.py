@@ -19,11 +19,11 @@ from sessions_app.models import Recording, Session
 
 @admin.register(Session)
 class SessionAdmin(ReadOnlyAdmin):
-    """All sessions. The API opens and ends sessions. They are kept, because goals and payments refer to them."""
+    """All sessions. The API opens and ends them. No session is deleted here, because goals and payments refer to it."""
 
     ordering = ("-created_at", "-pk")
     list_display = ("title", "streamer", "status", "created_at", "ended_at")
-    sortable_by = ("created_at",)  # no index has the sessions in another order
+    sortable_by = ("created_at",)  # no index sorts the sessions by another field
     list_filter = ("status",)
     search_fields = ("pk",)
     search_help_text = _("The id of a session or of its streamer.")
@@ -38,7 +38,7 @@ class SessionAdmin(ReadOnlyAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Session], search_term: str
     ) -> tuple[QuerySet[Session], bool]:
-        """Search by the id of a session or a streamer. Both have an index."""
+        """Search by the id of a session or a streamer. Both ids have an index."""
         if not search_term:
             return queryset, False
         if not ObjectId.is_valid(search_term):
@@ -54,7 +54,7 @@ class SessionAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("funding goals and their shows"))
     def pairs(self, session: Session) -> SafeString:
-        """Link to the goals of each pair."""
+        """Return links to the goals of each pair."""
         pairs = session.show_goal_pairs or []
         names = name_goals(str(each) for pair in pairs for each in (pair.funding_goal, pair.show_goal) if each)
         rows = (_pair_cells(pair, names) for pair in pairs)
@@ -63,10 +63,10 @@ class SessionAdmin(ReadOnlyAdmin):
 
 
 class NamedRecordings(ChangeList):
-    """The recordings of a page, with the names of their shows."""
+    """A page of recordings, with the names of their shows."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Find all names at once."""
+        """Read the page, and look up the names of all its shows at once."""
         super().get_results(request)
         self.result_list = list(self.result_list)
         name_recordings(self.result_list)
@@ -78,7 +78,7 @@ class RecordingAdmin(ReadOnlyAdmin):
 
     ordering = ("-requested_at", "-pk")
     list_display = ("title", "state", "attempts", "error", "requested_at", "started_at", "stopped_at", "verified_at")
-    sortable_by = ("requested_at",)  # no index has the recordings in another order
+    sortable_by = ("requested_at",)  # no index sorts the recordings by another field
     list_filter = ("state",)
     search_fields = ("pk",)
     search_help_text = _("The id of a show.")
@@ -97,11 +97,11 @@ class RecordingAdmin(ReadOnlyAdmin):
         return queryset.filter(pk=search_term) if ObjectId.is_valid(search_term) else queryset.none(), False
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
-        """Return the class of the list."""
+        """Return the class that lists recordings with the names of their shows."""
         return NamedRecordings
 
     def get_object(self, request: HttpRequest, object_id: str, from_field: str | None = None) -> Recording | None:
-        """Return the recording, with the name of its show."""
+        """Return the recording with the name of its show, or None if there is no such recording."""
         found: Recording | None = super().get_object(request, object_id, from_field)
         if found is not None:
             name_recordings([found])
@@ -114,7 +114,7 @@ class RecordingAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("show"))
     def show(self, recording: Recording) -> SafeString:
-        """Link to the show, whose timeline has the details."""
+        """Return a link to the show, whose timeline has the details."""
         return format_html('<a href="{}">{}</a>', _url(str(recording.pk)), recording)
 
 

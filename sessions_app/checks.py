@@ -21,7 +21,10 @@ MOST_CALLS_PER_SECOND = 100_000
 
 @register("sessions_app")
 def check_token_keys(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: a key is missing or too short. E002: two keys are equal, so one kind of token could pass for another."""
+    """E001: a key is missing or too short.
+
+    E002: another key equals STREAM_TOKEN_KEY, so one kind of token could pass for another.
+    """
     earlier = [("SECRET_KEY_FALLBACKS", key) for key in settings.SECRET_KEY_FALLBACKS]
     keys = [("SECRET_KEY", settings.SECRET_KEY), ("STREAM_TOKEN_KEY", settings.STREAM_TOKEN_KEY), *earlier]
     hint = 'Generate a key: python3 -c "import secrets; print(secrets.token_hex(32))". DEBUG=on generates missing keys.'
@@ -92,7 +95,7 @@ def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("sessions_app")
 def check_openapi(**_kwargs: Any) -> list[CheckMessage]:
-    """E009: no call would reach BytePlus at this address. E010: BytePlus would refuse the signature of every call."""
+    """E009: no call would reach BytePlus at this host. E010: BytePlus would refuse the signature of every call."""
     messages: list[CheckMessage] = []
     if not is_host_with_port(settings.BYTEPLUS["host"]):
         hint = "Give only the host name, with a port if needed: open.byteplusapi.com. BYTEPLUS_SCHEME sets the scheme."

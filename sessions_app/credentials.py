@@ -7,7 +7,7 @@ from sessions_app.rtc.credentials import RoomTokens
 from sessions_app.stream_tokens import StreamTokens
 
 PREVIEW_SECONDS = 5 * 60
-# A token can't be revoked, so it is valid only for an hour. Clients renew their tokens.
+# Tokens can't be revoked, so a streamer's tokens are valid only for an hour. Clients renew them.
 PUBLISH_SECONDS = 60 * 60
 
 Credentials = dict[str, Any]
@@ -39,7 +39,7 @@ class SdCredentials:
         self._room = RoomTokens.of_viewers(window.session_id, expire_at=window.exp, now=now)
 
     def mint(self, viewer_id: str) -> Credentials:
-        """Return `{token, byteplus_token, byteplus_rtc_info}`."""
+        """Return the viewer's credentials: `{token, byteplus_token, byteplus_rtc_info}`."""
         return {
             "token": self._streams.mint(viewer_id),
             "byteplus_token": self._room.mint(viewer_id),

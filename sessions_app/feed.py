@@ -23,7 +23,7 @@ from goals.states import GoalStatus
 from mongodb.collections import collection
 from sessions_app.models import LivestreamFeedEntry, Session, SessionStatus
 
-# A goal's id may be made this long after its `created_at`, because a transaction is retried for up to 5 seconds.
+# A goal's id may be made this long after the goal's `created_at`, because a transaction is retried for up to 5 seconds.
 IDS_ARE_LATE = timedelta(seconds=10)
 
 
@@ -63,11 +63,11 @@ class FeedGoalSerializer(AnswerSerializer):
     started = serializers.SerializerMethodField()
 
     def get_started(self, goal: Goal) -> int | None:
-        """Return when the show began, in Unix seconds; null before it has started."""
+        """Return when the show started, in Unix seconds, or None if it has not started."""
         return int(goal.begun_at.timestamp()) if goal.begun_at else None
 
     def get_status(self, goal: Goal) -> GoalStatus:
-        """Return the goal's status now."""
+        """Return the goal's present status."""
         return goal.status(clock.now())
 
 
@@ -82,14 +82,14 @@ class FeedRowSerializer(AnswerSerializer):
 
 
 def feed_rows(sessions: Sequence[Session]) -> list[FeedRow]:
-    """Return a row for each session, with its newest goal as it is now. This takes three queries at most."""
+    """Return a row for each session, with its newest goal as it is now. This takes at most three queries."""
     newest = _newest_goals(sessions)
     goals = {goal.pk: goal for goal in Goal.objects.filter(pk__in=newest.values())} if newest else {}
     return [FeedRow(session, goals.get(newest.get(session.pk))) for session in sessions]
 
 
 def _newest_of_streamers(streamers: Collection[ObjectId]) -> set[ObjectId]:
-    """Return the id of each streamer's newest live session. The index `streamers_newest_by_status` finds them."""
+    """Return the id of each streamer's newest live session. The query uses the index `streamers_newest_by_status`."""
     live = {"user": {"$in": list(streamers)}, "status": SessionStatus.LIVE.value}
     newest_first = {"user": 1, "status": 1, "created_at": -1, "_id": -1}
     newest = {"_id": "$user", "newest": {"$first": "$_id"}}
@@ -100,9 +100,10 @@ def _newest_of_streamers(streamers: Collection[ObjectId]) -> set[ObjectId]:
 
 
 def _newest_goals(sessions: Sequence[Session]) -> dict[Any, Any]:
-    """Return the id of each session's newest goal, from the session's feed entry or from its pairs.
+    """Return the id of each session's newest goal, by the session's id. Sessions without a goal are left out.
 
-    A goal may be in a pair before `write_livestream_feed` has stored it in the entry.
+    The goals are read from the session's feed entry and from its pairs, because a goal may be in a pair before
+    `write_livestream_feed` has stored it in the entry.
     """
     known: dict[Any, list[Any]] = {session.pk: _paired_goals(session) for session in sessions}
     for entry in LivestreamFeedEntry.objects.order_by().filter(pk__in=known):

@@ -1,4 +1,4 @@
-"""The collections of livestreams: `sessions` with their pairs of goals, `livestream_feed`, and those of recordings."""
+"""The collections of livestreams: `sessions`, `livestream_feed`, `recordings` and `recording_callbacks`."""
 
 from bson import ObjectId
 from django.conf import settings
@@ -59,7 +59,7 @@ class Session(LoadedDirectly, models.Model):
 class LivestreamFeedEntry(models.Model):
     """The newest goal of a session, for the feed. The id of an entry is that of its session.
 
-    `created_at` is that of the goal. Entries that were written before this field was added lack it.
+    `created_at` is the goal's. Entries that were written before this field was added lack it.
     """
 
     goal_id = models.CharField(max_length=24)
@@ -82,10 +82,10 @@ class RecordingState(models.TextChoices):
 
 
 class Recording(models.Model):
-    """The recording of a show. Both have the same id. `recordings/moves.py` changes the state by conditional updates.
+    """The recording of a show. Both have the same id. `recordings/moves.py` changes the state with conditional updates.
 
     `error` is the text of the latest failure. `provider` has the whitelisted fields of GetRecordTask's latest response,
-    with the files of all its responses. `check_at` is when to ask BytePlus again; null means never.
+    and the files of all its responses so far. `check_at` is when to ask BytePlus again; null means never.
     """
 
     session_id = models.CharField(_("session"), max_length=24)
@@ -102,7 +102,7 @@ class Recording(models.Model):
     failed_at = models.DateTimeField(_("failed at"), null=True)
     check_at = models.DateTimeField(_("next check at"), null=True)
 
-    # Filled in by code that looks up the show's title and streamer.
+    # The title of the show and the name of its streamer. `admin.name_recordings` sets it.
     show_name = ""
 
     class Meta:
@@ -122,7 +122,7 @@ class Recording(models.Model):
 
 
 class RecordingCallback(models.Model):
-    """A callback of BytePlus that was processed. Its id is the EventId. A TTL index deletes it after a week."""
+    """A callback from BytePlus that was processed. Its id is its EventId. A TTL index deletes it after a week."""
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=200)
     received_at = models.DateTimeField()

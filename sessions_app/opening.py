@@ -9,17 +9,18 @@ from mongodb.collections import collection
 from sessions_app.errors import TooManyLiveSessions
 from sessions_app.models import Session, SessionStatus
 
-# A streamer runs one session at a time, and may have forgotten to end others.
+# A streamer normally runs one session at a time, but may have forgotten to end earlier sessions.
 MOST_LIVE_SESSIONS = 20
 
 
 @raises(TooManyLiveSessions)
 def open_session(streamer: User, *, title: str, now: datetime) -> Session:
-    """Open a live session of the streamer. Runs in the caller's transaction.
+    """Open a live session for the streamer. Runs in the caller's transaction.
 
     Raises TooManyLiveSessions if the streamer already has MOST_LIVE_SESSIONS live sessions.
     """
-    # This write makes MongoDB abort one of two concurrent openings by a streamer. The retry counts the other session.
+    # If the streamer opens two sessions at once, this write makes MongoDB abort one of the two transactions. Its retry
+    # counts the other session.
     collection(User._meta.db_table).update_one({"_id": streamer.pk}, {"$inc": {"sessions_opened": 1}})
     live = {"user": streamer.pk, "status": SessionStatus.LIVE.value}
     if collection(Session._meta.db_table).count_documents(live, limit=MOST_LIVE_SESSIONS) >= MOST_LIVE_SESSIONS:

@@ -1,7 +1,6 @@
-"""Receivers for other kinds of goal. For a show they return "not applicable".
+"""Receivers for the kinds of goals that this product does not create yet. For a show, they return "not applicable".
 
-The receivers store on the session what those kinds need (`bound_goals`, `rtc_sources`). This product does not create
-such goals yet.
+Most of the receivers store on the session what those kinds need (`bound_goals`, `rtc_sources`).
 """
 
 from typing import Any
@@ -25,7 +24,7 @@ def bind_karaoke_goal_to_session(payload: GoalCreated) -> Deed:
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE)
 def bind_exclusive_goal_to_trigger_exclusive_goal(payload: GoalCreated) -> Deed:
-    """Store the goal as the `context.exclusive_goal_id` of the session's unended trigger exclusive goals."""
+    """Store the goal's id in `context.exclusive_goal_id` of the session's TRIGGER_EXCLUSIVE goals that are not over."""
     collection("goals").update_many(
         {
             **UNENDED.condition(GoalKind.TRIGGER_EXCLUSIVE),
@@ -53,7 +52,7 @@ def bind_trigger_private_goal_to_session(payload: GoalCreated) -> Deed:
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE)
 def snapshot_rtc_sources(payload: GoalCreated) -> Deed:
-    """Store the list of users who publish to the room when the goal is created. It has only the streamer."""
+    """Store which users publish to the room when the goal is created. The list has only the streamer."""
     _update_session(payload, {"$set": {f"rtc_sources.{payload.goal_id}": [payload.metadata["user_id"]]}})
     return Deed.SNAPSHOT_TAKEN
 

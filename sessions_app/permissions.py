@@ -21,7 +21,11 @@ def permitted_session(view: ApiView, session_id: str) -> Session:
 
 
 def permitted_sessions(view: ApiView) -> QuerySet[Session]:
-    """Return all sessions if the call is open to all signed-in users, otherwise only the caller's own."""
+    """Return the sessions that the caller may see.
+
+    If the call is open to all signed-in users, these are all sessions. If it is open to owners, these are the caller's
+    own sessions. Otherwise there are none.
+    """
     roles = roles_of_call(view)
     if SIGNED_IN in roles:
         return Session.objects.all()

@@ -1,4 +1,4 @@
-"""Receivers that change a session when a show or a show funding goal is created, added, starts, or ends."""
+"""Receivers that update a session, its feed entry and its recordings when a show or a funding goal changes."""
 
 from typing import Any
 

@@ -10,13 +10,13 @@ from sessions_app.models import TITLE_LENGTH, Session, SessionStatus
 
 
 class SessionBody(StrictSerializer):
-    """`POST /sessions`."""
+    """The body of `POST /sessions`."""
 
     title = OneLineField(max_length=TITLE_LENGTH)
 
 
 class ShowGoalPairSerializer(AnswerSerializer):
-    """A funding goal and its show, which is null until it exists."""
+    """A funding goal and its show. `show_goal` is null until the show is created."""
 
     funding_goal = ObjectIdField(read_only=True)
     funding_ended = serializers.BooleanField(read_only=True)
@@ -36,5 +36,5 @@ class SessionSerializer(AnswerSerializer):
     ended_at = UnixSecondsField(allow_null=True)
 
     def get_show_goal_pairs(self, session: Session) -> list[Any]:
-        """Return the pairs, or an empty list."""
+        """Return the session's pairs, or an empty list if it has none."""
         return list(ShowGoalPairSerializer(session.show_goal_pairs or [], many=True).data)

@@ -9,7 +9,7 @@ from django.conf import settings
 from jwt.algorithms import HMACAlgorithm
 from jwt.utils import base64url_encode
 
-# This module writes tokens itself (RFC 7515, 7.1), because PyJWT takes three times as long.
+# This module builds tokens itself (RFC 7515, section 7.1), because PyJWT takes three times as long.
 _HEADER = base64url_encode(orjson.dumps({"alg": "HS256", "typ": "stream+jwt"}))
 
 
@@ -31,7 +31,7 @@ class StreamTokens:
         self._key = _checked(settings.STREAM_TOKEN_KEY)
 
     def mint(self, viewer_id: str) -> str:
-        """Return a signed token of the viewer, valid from `nbf` until `exp` (Unix seconds)."""
+        """Return a signed token for the viewer, valid from `nbf` until `exp` (Unix seconds)."""
         claims = b'{"aud":"stream","sub":%b,%b' % (orjson.dumps(viewer_id), self._common)
         signed = _HEADER + b"." + base64url_encode(claims)
         signature = hmac.digest(self._key, signed, hashlib.sha256)
@@ -40,5 +40,8 @@ class StreamTokens:
 
 @lru_cache(maxsize=2)
 def _checked(key: str | bytes) -> bytes:
-    """Return the key after PyJWT has checked that it suits HMAC. Cached, because the check is slower than minting."""
+    """Return the key as bytes, after PyJWT has checked that it suits HMAC.
+
+    The result is cached, because the check is slower than minting a token.
+    """
     return HMACAlgorithm(HMACAlgorithm.SHA256).prepare_key(key)

@@ -48,7 +48,7 @@ def write_livestream_feed(calls: Sequence[Call]) -> list[Outcome]:
 def _entry(goal: Goal) -> UpdateOne:
     """Return an upsert of the goal's entry. If the entry has a newer goal, the upsert fails with a duplicate key."""
     goal_id = str(goal.pk)
-    # If the entry has the same `created_at`, or is an old one without it, the ids of the goals are compared.
+    # If the entry has the same `created_at`, or is an old entry without one, the ids of the goals are compared.
     as_old = {"created_at": {"$in": [None, goal.created_at]}, "goal_id": {"$lte": goal_id}}
     older = {"$or": [{"created_at": {"$lt": goal.created_at}}, as_old]}
     entry = {"goal_id": goal_id, "created_at": goal.created_at}

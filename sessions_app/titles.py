@@ -8,7 +8,7 @@ from mongodb.collections import collection
 
 
 def session_titles(session_ids: Iterable[str]) -> dict[str, str]:
-    """Return the titles by id, with one query. Sessions that do not exist are left out."""
+    """Return the sessions' titles by session id, with one query. Sessions that do not exist are left out."""
     wanted = [ObjectId(each) for each in set(session_ids) if ObjectId.is_valid(each)]
     if not wanted:
         return {}

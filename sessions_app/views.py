@@ -19,7 +19,7 @@ from sessions_app.serializers import SessionBody, SessionSerializer
 
 
 class SessionViewSet(ApiViewSet):
-    """Livestream sessions, open to everyone signed in."""
+    """Livestream sessions, open to all signed-in users."""
 
     access = {"create": (SIGNED_IN,), "list": (SIGNED_IN,), "retrieve": (SIGNED_IN,)}
     filterset_class = SessionFilters
@@ -29,7 +29,7 @@ class SessionViewSet(ApiViewSet):
     def create(self, request: Request) -> Response:
         """Go live.
 
-        Opens a livestream session of the caller. A caller may have 20 live sessions.
+        Opens a livestream session for the caller. A caller may have at most 20 live sessions.
         """
         body = SessionBody(data=request.data)
         body.is_valid(raise_exception=True)
@@ -43,7 +43,7 @@ class SessionViewSet(ApiViewSet):
     def list(self, request: Request) -> Response:
         """List the sessions.
 
-        All sessions, newest first.
+        Returns all sessions, newest first.
         """
         page = self.page_of(permitted_sessions(self))
         return self.get_paginated_response(SessionSerializer(page, many=True).data)
@@ -52,7 +52,7 @@ class SessionViewSet(ApiViewSet):
     def retrieve(self, request: Request, session_id: str) -> Response:
         """Get a session.
 
-        The answer has the session's pairs of funding goal and show.
+        The answer includes the session's funding goals, each with its show.
         """
         return Response(SessionSerializer(permitted_session(self, session_id)).data)
 
@@ -67,8 +67,8 @@ class LivestreamFeedView(ApiView):
     def get(self, request: Request) -> Response:
         """List live sessions.
 
-        Newest first, each with the current state of its newest goal. Of a streamer with several live sessions, only
-        the newest one is listed.
+        Returns live sessions, newest first, each with the current state of its newest goal. If a streamer has several
+        live sessions, only the newest one is listed.
         """
         live = self.page_of(permitted_sessions(self).filter(status=SessionStatus.LIVE))
         return self.get_paginated_response(FeedRowSerializer(feed_rows(live), many=True).data)

@@ -89,7 +89,7 @@ class CallResult:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Limits:
-    """The limits of one call. A whole channel name must match `channel_pattern`."""
+    """The limits of one call. The whole name of a channel must match `channel_pattern`."""
 
     channels_per_broadcast: int
     events_per_batch: int
@@ -156,7 +156,10 @@ class Realtime(Protocol):
 
 
 def one_by_one(calls: Iterable[RealtimeCall | None], send_one: Callable[[RealtimeCall], None]) -> Iterator[CallResult]:
-    """Make the calls one after the other with a function that raises TransportError. Yield the result of each."""
+    """Make the calls one after the other with `send_one`, and yield the result of each.
+
+    A TransportError that `send_one` raises becomes the `error` of the result.
+    """
     for call in calls:
         if call is None:
             continue

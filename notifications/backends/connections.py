@@ -18,7 +18,7 @@ class Connections:
     ) -> None:
         """`timeout_seconds` has the time-outs for connecting, and for the rest of an attempt.
 
-        All processes together make at most `per_second` calls a second; 0 means any number.
+        All processes together make at most `per_second` calls a second; 0 means no limit.
         """
         self._vendor = vendor
         self._connections = VendorConnections[RealtimeCall](

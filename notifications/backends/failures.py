@@ -40,7 +40,7 @@ def error_after(failures: Sequence[Failure], call: str) -> TransportError:
 
 
 def _retry_after(head: Sequence[bytes]) -> float:
-    """Return the seconds in the `Retry-After` header, or 0 if there is no such header or it has a date."""
+    """Return the seconds in the `Retry-After` header, or 0 if there is no such header or it contains a date."""
     lines = (line.partition(b":") for line in head)
     told = [value.strip() for name, _colon, value in lines if name.lower() == b"retry-after"]
     return float(told[0]) if told and told[0].isdigit() else 0.0

@@ -1,7 +1,8 @@
 """The realtime backend for Pusher Channels. The `pusher` package signs requests, and libcurl sends them.
 
-The package's own session verifies against a CA file of 2021, honours proxy variables and keeps only ten connections.
-The package also refuses data of sizes that Pusher accepts. So this backend builds requests from the package's parts.
+The package's own session verifies servers against a CA file of 2021, honours proxy variables and keeps only ten
+connections. The package also refuses data of sizes that Pusher accepts. So this backend builds requests from the
+package's parts.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -66,17 +67,20 @@ class PusherRealtime:
         )
 
     def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
-        """Make the calls, `concurrency` at a time."""
+        """Make the calls, up to `concurrency` at a time, and yield the result of each."""
         return self._connections.send(calls, self._signed)
 
     def client_options(self) -> ClientOptions:
-        """Return the options. A self-hosted server accepts both clients and API calls at the same host and port."""
+        """Return the options, or raise RealtimeUnconfigured if there are no keys.
+
+        A self-hosted server accepts both clients and API calls at the same host and port.
+        """
         if self._client is None:
             raise RealtimeUnconfigured
         return self._client_options
 
     def authenticate(self, channel: str, socket_id: str, presence: Mapping[str, Any] | None) -> dict[str, str]:
-        """Sign the subscription, without a request. Raise RealtimeUnconfigured if there are no keys."""
+        """Sign the subscription, without a request to Pusher. Raise RealtimeUnconfigured if there are no keys."""
         check_authentication(channel, socket_id, presence)
         if self._client is None:
             raise RealtimeUnconfigured
@@ -84,7 +88,7 @@ class PusherRealtime:
         return signed
 
     def _signed(self, call: RealtimeCall) -> VendorRequest:
-        """Return the call as a request. Raise a permanent TransportError if Pusher would refuse it."""
+        """Return the call as a signed request. Raise a permanent TransportError if Pusher would refuse the call."""
         self.limits.check(call)
         if self._client is None:
             raise TransportError("PUSHER_APP_ID (a number), PUSHER_KEY or PUSHER_SECRET is not set.", permanent=True)

@@ -1,4 +1,4 @@
-"""The rules of what Pusher accepts. The backends `locmem` and `console` apply the same rules.
+"""The rules for what Pusher accepts. The backends `locmem` and `console` apply the same rules.
 
 Source: Pusher's docs (2025-06). The `pusher` package checks less, and measures sizes wrongly (`sys.getsizeof`).
 """
@@ -16,7 +16,7 @@ LIMITS = Limits(
     event_bytes=10_240,
     event_name_characters=200,
     channel_characters=164,
-    # Encrypted channels need a master key, which we don't have.
+    # Encrypted channels need a master key, which the product doesn't have.
     channel_pattern=re.compile(r"(?!private-encrypted-)[A-Za-z0-9_\-=@,.;]+"),
 )
 PRESENCE_USER_ID_CHARACTERS = 128

@@ -25,7 +25,7 @@ UNREAD = dict.fromkeys(("planned_at", "last_attempt_at", "settled_at", "sent_at"
 
 
 def attempt_chunks(calls: Sequence[Call]) -> list[Outcome]:
-    """Send the events of the calls' chunks to the viewers who have not got them. Return the outcome of each call."""
+    """Send the events of the calls' chunks to the viewers who still need them. Return the outcome of each call."""
     now = clock.now()
     attempts = begin_attempts(calls, now=now)
     some_left = [attempt for attempt in attempts.values() if attempt.to_send]

@@ -1,4 +1,4 @@
-"""The calls that send the events of many chunks, each viewer's preview event before the sd event."""
+"""Builds the calls that send the events of many chunks. Each viewer gets the preview event before the sd event."""
 
 import math
 import time

@@ -66,9 +66,9 @@ class Redelivery(NamedTuple):
 def let_late_joiners_in(calls: Sequence[Call]) -> list[Outcome]:
     """Send the current `stream.authorized` again to viewers who have subscribed to their sd channels, if they need it.
 
-    `let_late_joiners_in(time_ms, members)`: `members` has a line for each viewer, with the ids of the streamer and the
-    viewer. `time_ms` is when Pusher reported the viewers. Viewers who have not paid and shows that are not live are
-    ignored. The outcome is the number of viewers to whom the event is sent again. Idempotent.
+    Each call is `let_late_joiners_in(time_ms, members)`. `time_ms` is when Pusher reported the viewers. `members` has a
+    line for each viewer, with the ids of the streamer and the viewer. Viewers who have not paid and shows that are not
+    live are ignored. The outcome is the number of viewers to whom the event is sent again. Idempotent.
     """
     now = clock.now()
     bundles = [_joins(*call.args, now=now) for call in calls]
@@ -141,14 +141,14 @@ def _current_event(show: Goal) -> str:
 
 
 def _ranges(goal_id: str, event: str, viewers: Joined) -> Iterator[Document]:
-    """Yield the conditions that find the chunks of the event in which the viewers may be."""
+    """Yield the conditions that find those chunks of the event that may hold the viewers."""
     stretches = ((each, each) for each in viewers) if len(viewers) <= FEW else [(min(viewers), max(viewers))]
     for lowest, highest in stretches:
         yield {"goal_id": goal_id, "first": {"$lte": highest}, "last": {"$gte": lowest}, "event_id": event}
 
 
 def _forget_confirmed(joined: Mapping[str, Joined], events: Mapping[str, str], *, now: datetime) -> None:
-    """Remove the viewers whose clients have just confirmed the event."""
+    """Remove from `joined` the viewers whose clients have just confirmed the event."""
     ids = [f"{goal_id}:{viewer}" for goal_id, viewers in joined.items() for viewer in viewers]
     lately = now - AT_MOST_EVERY
     for receipts in collection(RECEIPTS).find({"_id": {"$in": ids}, "last_at": {"$gt": lately}}):

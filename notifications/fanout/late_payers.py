@@ -12,7 +12,10 @@ from taskqueue.calls import Call, Outcome
 
 
 def wanted_by_late_payers(call: Call, goal: Goal | None) -> Wanted | OwnEvent | Outcome:
-    """Return the event that now holds for the payers of the goal: a show, or a funding goal that has lapsed."""
+    """Return the event that now holds for the payers of the goal, or an outcome if there is none.
+
+    The goal is a show, or a funding goal that has lapsed.
+    """
     if goal is None:
         return Goal.DoesNotExist(call.args[0])
     goal_id, funding_goal_id = str(goal.pk), goal.context.funding_goal_id or ""

@@ -1,8 +1,8 @@
 """The ledger of a chunk: its viewers, and what became of each viewer's event, in 14 bytes for each viewer.
 
-A viewer has the same position in all columns: 12 bytes of `viewers` (the id), a letter of `states`, and a byte of
-`marked_in` (the attempt that set the state, or 0). Once an event was to be sent again on purpose, there is a
-fourth column, `redeliveries`. A byte counts how often it was requested to send the viewer's event again.
+A viewer has the same position in all columns. A viewer takes 12 bytes of `viewers` (the id), a letter of `states`, and
+a byte of `marked_in` (the attempt that set the state, or 0). Once a redelivery has been requested, there is a fourth
+column, `redeliveries`. Each of its bytes counts how often a redelivery of the viewer's event was requested.
 """
 
 from bisect import bisect_left
@@ -99,7 +99,7 @@ class Ledger:
         return not (TO_SEND | {FAILED}) & set(self.states)
 
     def redelivery(self, position: int) -> int:
-        """Return how often it was requested to send the viewer's event again."""
+        """Return how often a redelivery of the viewer's event was requested."""
         return self.redeliveries[position] if self.redeliveries else 0
 
     def viewer(self, position: int) -> str:
@@ -124,7 +124,7 @@ class Ledger:
         return (position for position, letter in enumerate(self.states) if letter in TO_SEND)
 
     def marked(self, found: Mapping[int, State], *, seen: "Ledger", attempt: int) -> "Ledger":
-        """Return the ledger with the states that an attempt has found, by position.
+        """Return the ledger with the states that an attempt has found. `found` has the states by position.
 
         `seen` is the ledger with which the attempt began. A state that another attempt has found since is kept if it
         ranks higher. A viewer who has been planned again since stays planned.

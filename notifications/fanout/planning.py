@@ -1,6 +1,6 @@
 """Plans an event: stores its audience in chunks, and queues a message for each chunk.
 
-A run plans only viewers that are in no chunk yet. So a rerun after a crash continues where the first run ended,
+A run plans only viewers who are in no chunk yet. So a rerun after a crash continues where the first run ended,
 and a later run adds the viewers who have paid since (docs/adr/0021-notification-chunks.md).
 """
 
@@ -124,7 +124,7 @@ def _parts(audiences: Sequence[Audience], senders: Senders) -> Iterator[_Part]:
 
 
 def _missing(audiences: Sequence[Audience]) -> Iterator[_Missing]:
-    """Yield, for each event, the viewers who are in none of its chunks. A hundred chunks are read at a time."""
+    """Yield, for each event, the viewers who are in none of its chunks. Up to a hundred chunks are read at a time."""
     events = [(audience, event) for audience in audiences for event in audience.events]
     counts = _chunks_planned([event for _audience, event in events])
     for some in _together(events, lambda of: counts.get(of[1].event_id, 0)):

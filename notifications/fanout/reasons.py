@@ -18,7 +18,10 @@ USERS = User._meta.db_table
 
 
 def reason_not_to_send(chunk: NotificationChunk, goal: Goal | None, *, now: datetime) -> State | None:
-    """Return EXPIRED if the show or its access is over, SUPERSEDED if a later event has replaced the event, or None."""
+    """Return EXPIRED if the goal is gone or over, or if its access is over.
+
+    Return SUPERSEDED if a later event has replaced the event, and None if the event may be sent.
+    """
     if goal is None or goal.status(now) == GoalStatus.ENDED:
         return State.EXPIRED
     if chunk.name == STREAM_AUTHORIZED and now.timestamp() >= chunk.payload["exp"]:

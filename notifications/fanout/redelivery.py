@@ -1,4 +1,4 @@
-"""Redelivers `stream.authorized` with the same event_id and a `redelivery` number that counts up for each viewer."""
+"""Redelivers `stream.authorized` with the same event_id. `redelivery` counts the redeliveries for each viewer."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -49,8 +49,8 @@ def redeliver_to(
     """Send the viewer both events (preview and sd) again, even if Pusher has accepted them.
 
     Return how many events will go out. If the viewer paid after the planning, the viewer's events are planned now. Only
-    one redelivery of a show runs at a time. Raises PreconditionFailed if the number of redeliveries so far is not
-    `if_redeliveries`. Runs in the caller's transaction.
+    one redelivery of a show runs at a time. Raises PreconditionFailed if `if_redeliveries` is given and differs from
+    `count_redeliveries(show)`. Runs in the caller's transaction.
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
@@ -76,10 +76,11 @@ def redeliver_to(
 def redeliver_unsent(
     show: Goal, *, now: datetime, by: Author | None = None, reason: str = "", if_redeliveries: int | None = None
 ) -> int:
-    """Send all events that Pusher has not accepted, also to payers without events. Return how many events will go out.
+    """Send all events that Pusher has not accepted. Return how many events will go out.
 
-    If there is nothing to send, nothing is queued. Only one redelivery of a show runs at a time. Raises
-    PreconditionFailed if the number of redeliveries so far is not `if_redeliveries`. Runs in the caller's transaction.
+    If payers have no planned events yet, their events are planned now. If there is nothing to send, nothing is queued.
+    Only one redelivery of a show runs at a time. Raises PreconditionFailed if `if_redeliveries` is given and differs
+    from `count_redeliveries(show)`. Runs in the caller's transaction.
     """
     show = Goal.objects.get(pk=show.pk)  # as this transaction sees it
     events = _current_events(show, now=now)
@@ -104,9 +105,10 @@ def plans_others(show: Goal, viewer_id: str) -> bool:
 
 
 def plan_current_access(show: Goal) -> None:
-    """Queue the planning of `stream.authorized` for the show's present access. Viewers already planned are left out.
+    """Queue the planning of `stream.authorized` for the show's present access.
 
-    While a show is live, only a change of its access raises its version. So the present version identifies the access.
+    Viewers whose events are already planned are left out. While a show is live, only a change of its access raises its
+    version. So the present version identifies the access.
     """
     if show.access_exp is not None:
         access = show.version, int(show.access_exp.timestamp())
@@ -115,7 +117,10 @@ def plan_current_access(show: Goal) -> None:
 
 
 def _current_events(show: Goal, *, now: datetime) -> list[str]:
-    """Return the ids of both events of the show's present access. Raise an error unless the show is live."""
+    """Return the ids of both events of the show's present access.
+
+    Raise NotStarted or AlreadyEnded unless the show is live.
+    """
     status = show.status(now)
     if status == GoalStatus.ENDED or (status == GoalStatus.LIVE and now >= show.window[1]):
         raise AlreadyEnded(goal_id=str(show.pk))
@@ -127,14 +132,14 @@ def _current_events(show: Goal, *, now: datetime) -> list[str]:
 def count_redeliveries(show: Goal) -> int:
     """Return the sum of the redelivery counts of both events of the show's present access.
 
-    Each redelivery raises both counts, so the sum changes with each of them.
+    Each redelivery raises both counts, so the sum changes with each redelivery.
     """
     counts = NotificationEvent.objects.filter(pk__in=event_ids_of(show)).values_list("redeliveries", flat=True)
     return sum(count or 0 for count in counts)
 
 
 def _planned_for(viewer_id: str, show: Goal, events: Sequence[str]) -> list[NotificationChunk]:
-    """Return the chunks of the events that list the viewer."""
+    """Return those chunks of the events that list the viewer."""
     possible = NotificationChunk.possibly_with(viewer_id, goal_id=str(show.pk)).filter(event_id__in=events)
     return [chunk for chunk in possible if viewer_id in chunk.ledger]
 

@@ -1,6 +1,6 @@
 """When each viewer's event was last sent again because of a late subscription, in 4 bytes for each viewer.
 
-The column is stored with those of the ledger. A chunk gets the column when one of its viewers subscribes late.
+The column is stored beside the columns of the ledger. A chunk gets the column when one of its viewers subscribes late.
 """
 
 from collections.abc import Iterable
@@ -9,12 +9,12 @@ from datetime import datetime, timedelta
 
 MILLISECOND = timedelta(milliseconds=1)
 BYTES = 4
-LAST = 2 ** (8 * BYTES) - 1  # the largest number of milliseconds, 49 days
+LAST = 2 ** (8 * BYTES) - 1  # the largest number of milliseconds, which is 49 days
 
 
 @dataclass(frozen=True, slots=True)
 class Rejoined:
-    """The column of a chunk: milliseconds since `planned_at`, by position, or 0."""
+    """A chunk's column. For each position, it has the milliseconds from `planned_at` to the last repeat, or 0."""
 
     planned_at: datetime
     column: bytes

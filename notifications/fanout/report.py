@@ -21,7 +21,7 @@ Report = dict[str, Any]
 
 
 def viewer_report(goal: Goal, viewer_id: str, *, now: datetime) -> Report:
-    """Return the report as it is on the wire. Times are Unix milliseconds. A funding goal's report is about its show.
+    """Return the report as the API returns it. Times are Unix milliseconds. A funding goal's report is about its show.
 
     {viewer_id, goal_id, code, explanation, outcome, paid: {amount} | null, listed, events: [{event_id, preset, state,
     attempts, planned_at_ms, sent_at_ms, received_at_ms}], credentials_fetched: {first_at_ms, last_at_ms, count} | null}

@@ -1,4 +1,4 @@
-"""Makes calls to the vendor while the vendor is up and there is time. Sends events in as few calls as allowed."""
+"""Makes calls to the vendor while it is up and there is time. Packs events into as few calls as the vendor allows."""
 
 import time
 from collections.abc import Iterable, Iterator
@@ -12,7 +12,8 @@ from notifications.fanout.packing import pack
 
 # After this many temporary failures in a row, the vendor counts as down. A retry of the task then sends the rest.
 DOWN_AFTER = 3
-# No call begins in this last part of the task's time, which is enough for the longest call and its result.
+# No call begins in the last seconds of the task's time. This many seconds are enough for the longest call and its
+# result.
 RESERVED_SECONDS = 20
 
 
@@ -25,7 +26,7 @@ class Delivery:
 
 
 def deliver(events: Iterable[ChannelEvent]) -> Delivery:
-    """Send the events. Each call is built when it is made."""
+    """Send the events, and return the delivery. Each call is built when it is made."""
     calls = UsefulCalls(pack(events, get_realtime().limits))
     return Delivery(list(calls.results()), calls.is_complete)
 

@@ -30,16 +30,16 @@ COLUMNS = dict.fromkeys(("states", "marked_in", "redeliveries"), True)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A chunk after an attempt. `all_noted` is true if the timeline now says that every viewer has got the event."""
+    """A chunk after an attempt. `all_noted` is true if the timeline now says that the event was sent to all viewers."""
 
     outcome: Outcome
     all_noted: bool
 
 
 def settle(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Settled]:
-    """Store what the attempts have found. Delete the messages of the attempts that are done. Return the chunks by id.
+    """Store what the attempts have found. Delete the messages of the attempts that are done.
 
-    Runs in the open transaction.
+    Return the settled chunks by id. Runs in the open transaction.
     """
     ledgers = write_ledgers(attempts, now=now)
     outcomes = {attempt.chunk.pk: _outcome(attempt, ledgers.get(attempt.chunk.pk)) for attempt in attempts}
@@ -61,7 +61,7 @@ def settle(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Settled]:
 
 
 def write_ledgers(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Ledger]:
-    """Merge what the attempts have found into their chunks. Return the new ledgers by chunk.
+    """Merge what the attempts have found into their chunks. Return the new ledgers by chunk id.
 
     If an attempt has a reason not to send, and its chunk has changed since the attempt began, the chunk is left
     unchanged and is not in the result. The columns are read in the open transaction. If another transaction writes the
@@ -128,7 +128,7 @@ def _write(attempt: Attempt, ledger: Ledger, *, now: datetime) -> UpdateOne:
 
 
 def _close_events(attempts: Iterable[Attempt]) -> None:
-    """Note in the events why some viewers of these chunks were not told."""
+    """Store in the events why some viewers of these chunks were not told."""
     closed = defaultdict[State, list[str]](list)
     for attempt in attempts:
         if attempt.reason is not None and attempt.news:
@@ -151,7 +151,10 @@ def _record_states(attempt: Attempt) -> None:
 
 
 def _outcome(attempt: Attempt, ledger: Ledger | None) -> Outcome:
-    """Return a temporary error if events are left to send, or a permanent error if the vendor refused some."""
+    """Return "sent", or the reason why the chunk was not sent.
+
+    Return a temporary error if events are left to send, or a permanent error if the vendor refused some.
+    """
     if attempt.reason is not None or ledger is None:
         return str(attempt.reason)
     chunk = attempt.chunk
@@ -166,8 +169,8 @@ def _outcome(attempt: Attempt, ledger: Ledger | None) -> Outcome:
 def _note_all_sent(sent: Mapping[str, tuple[Call, int]], condition: Document, *, now: datetime) -> set[str]:
     """Note on the timelines that events were sent to all viewers, unless this was noted before.
 
-    Return the ids of the events. `sent` maps each event_id to a call that sent the event, and to the number of viewers
-    who got the event.
+    Return the ids of the events that are noted now. `sent` maps each event_id to a call that sent the event, and the
+    number of viewers to whom it was sent.
     """
     if not sent:
         return set()

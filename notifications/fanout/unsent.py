@@ -1,4 +1,4 @@
-"""Counts how much of a show's present `stream.authorized` has been sent, and how much a person can send again."""
+"""Counts how many of a show's present `stream.authorized` events were sent, and how many a person can send again."""
 
 from collections import Counter
 from collections.abc import Sequence
@@ -21,8 +21,8 @@ EVENTS_OF_A_PAYER = 2
 class Unsent:
     """The number of payers of a show, and the numbers of their events by state.
 
-    `planned` includes the events of payers for whom none are planned yet. `unknown` includes events that were sent
-    before their viewers had subscribed.
+    `planned` also counts the events that are due to payers but are not planned yet. `unknown` includes events that were
+    sent before their viewers had subscribed.
     """
 
     payers: int

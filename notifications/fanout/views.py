@@ -25,7 +25,7 @@ EVENT_ID_LENGTH = 64
 
 
 class ViewerView(ApiView):
-    """`GET /goals/{id}/viewers/{viewer_id}`: why wasn't I let in."""
+    """`GET /goals/{id}/viewers/{viewer_id}`."""
 
     access = {"get": (OWNER, STAFF, THAT_VIEWER)}
 
@@ -42,7 +42,7 @@ class ViewerView(ApiView):
 
 
 class ReceivedBody(StrictSerializer):
-    """`POST /goals/{id}/received`."""
+    """The body of `POST /goals/{id}/received`."""
 
     event_id = StrictCharField(max_length=EVENT_ID_LENGTH)
 
@@ -56,7 +56,7 @@ class ReceivedView(ApiView):
     def post(self, request: Request, goal_id: str) -> Response:
         """I have got an event.
 
-        The client of a viewer confirms an event that came on one of the viewer's own channels. Idempotent: the first
+        The client of a viewer confirms an event that arrived on one of the viewer's own channels. Idempotent: the first
         confirmation counts.
         """
         body = ReceivedBody(data=request.data)
@@ -66,7 +66,7 @@ class ReceivedView(ApiView):
 
 
 class RedeliverBody(OptionalBody):
-    """`POST /goals/{id}/redeliver`."""
+    """The body of `POST /goals/{id}/redeliver`."""
 
     viewer_id = ObjectIdField(required=False)
 
@@ -81,9 +81,9 @@ class RedeliverView(ApiView):
         """Send credentials again.
 
         Sends `stream.authorized` of a live show again. With `viewer_id`, it goes to that viewer, even if it was sent
-        before. With `{}`, it goes to all viewers whom it has not reached. The answer has the number of events, which is
-        0 if there was nothing to send. The events keep their `event_id`, and `redelivery` counts up for each viewer and
-        event.
+        before. With `{}`, it goes to all viewers for whom Pusher has not accepted it. The answer has the number of
+        events, which is 0 if there was nothing to send. The events keep their `event_id`, and `redelivery` counts
+        the redeliveries for each viewer and event.
         """
         body = RedeliverBody(data=request.data)
         body.is_valid(raise_exception=True)

@@ -1,4 +1,4 @@
-"""Plans the events that queued calls ask to send to payers. First it finds the audience of each event."""
+"""Finds the audiences of the events that queued calls ask to send to payers, and plans the events."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass

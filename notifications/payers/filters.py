@@ -1,4 +1,4 @@
-"""The filters and the pages of the list of payers."""
+"""The filters and the pagination of the list of payers."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -21,7 +21,7 @@ CHOICES = (*(state.value for state in State), RECEIVED, UNPLANNED)
 
 
 class PayerFilters(FilterSet):
-    """Filters by what became of the events, and by viewer."""
+    """Filters by the states of the events, and by viewer."""
 
     state = ChoiceFilter(choices=[(state, state) for state in CHOICES])
     viewer_id = IdFilter()
@@ -37,7 +37,7 @@ class Payers:
     viewer_id: str
 
     def beyond(self, place: str, limit: int, *, is_closed: bool, is_backward: bool) -> list[Payer]:
-        """Return the payers beyond a place, nearest first."""
+        """Return up to `limit` payers beyond a place, nearest first. If `is_closed`, the place itself is included."""
         events = present_events(self.show_id)
         if self.viewer_id:
             payers = self._read([f"{PAID}{self.viewer_id}"] if not place or is_closed else [], events)
@@ -72,7 +72,7 @@ class PayerPages(PlacedPages):
     is_position = staticmethod(PLACE.fullmatch)
 
     def read(self, source: Payers, limit: int, *, is_backward: bool) -> list[Payer]:
-        """Return the payers beyond the cursor."""
+        """Return up to `limit` payers beyond the cursor."""
         place = str(self.cursor.position) if self.cursor else ""
         is_closed = bool(self.cursor and self.cursor.offset)
         return source.beyond(place, limit, is_closed=is_closed, is_backward=is_backward)

@@ -1,7 +1,8 @@
-"""Lists payers in the order of their ids, from any place in that order, without loading `breakdown`.
+"""Lists payers in a fixed order, from any place in that order, without loading `breakdown`.
 
 The list has two parts: PAID has the viewers whose payments are stored, and LISTED has the viewers who are only in
-`breakdown`. A place is a string: the digit of the part, followed by the viewer's id.
+`breakdown`. Each part is in the order of the viewers' ids. A place is a string: the digit of the part, followed by the
+viewer's id.
 """
 
 import re
@@ -37,24 +38,24 @@ class Stretch:
 
     @property
     def sign(self) -> int:
-        """The direction of a MongoDB sort."""
+        """Return the direction for a MongoDB sort."""
         return -1 if self.is_backward else 1
 
     def bounds(self, prefix: str = "") -> Document:
-        """Return the condition for a viewer's id that follows the prefix."""
+        """Return the MongoDB condition for strings that consist of the prefix and an id of the stretch."""
         if self.is_backward:
             return {"$lte" if self.is_closed else "$lt": f"{prefix}{self.start or 'g'}", "$gt": prefix}
         return {"$gte" if self.is_closed else "$gt": f"{prefix}{self.start}", "$lt": f"{prefix}g"}
 
     def has(self, viewer: str) -> bool:
-        """Tell whether the viewer lies beyond the start."""
+        """Tell whether the viewer's id is in the stretch."""
         if not self.start or viewer == self.start:
             return not self.start or self.is_closed
         return viewer < self.start if self.is_backward else viewer > self.start
 
 
 def places(funding_goal_id: str, place: str, *, is_closed: bool, is_backward: bool) -> Iterator[str]:
-    """Yield the places of all payers beyond a place, or from the beginning."""
+    """Yield the places of the payers beyond `place`, or of all payers if `place` is empty."""
     parts = [(PAID, _paid), (LISTED, _only_listed)]
     for part, viewers in reversed(parts) if is_backward else parts:
         starts_here = place[:1] == part
@@ -103,7 +104,7 @@ def received(show_id: str, events: list[str], stretch: Stretch) -> Iterator[str]
 
 
 def chunks_around(show_id: str, events: list[str], viewers: list[str]) -> Iterator[Document]:
-    """Yield the chunks of the events in which the viewers may be."""
+    """Yield those chunks of the events that may hold some of the viewers."""
     yield from collection(CHUNKS).find(
         {
             "goal_id": show_id,
@@ -122,7 +123,7 @@ def _paid(funding_goal_id: str, stretch: Stretch) -> Iterator[str]:
         {"_id": False, "viewer_id": True},
         sort=[("viewer_id", stretch.sign)],
         hint="payer",
-        batch_size=KEYS_AT_ONCE,  # with the default, MongoDB would send all keys after the first 101 at once
+        batch_size=KEYS_AT_ONCE,  # by default, MongoDB would send all keys after the first 101 at once
     )
     return (viewer for viewer, _payments in groupby(each["viewer_id"] for each in paid))
 

@@ -1,4 +1,4 @@
-"""The events of a show's present access, one `stream.authorized` for each preset, and the viewers they have reached.
+"""Finds the events of a show's present access, one `stream.authorized` for each preset, and counts their viewers.
 
 If the access has moved, there are also older events, which no longer count.
 """
@@ -25,14 +25,14 @@ def show_of(goal: Goal) -> str:
 
 
 def present_events(show_id: str) -> dict[str, str]:
-    """Return the ids of the present events by preset. A preset that is not planned yet is left out."""
+    """Return the ids of the present events by preset. A preset whose event is not planned yet is left out."""
     return {preset: event["_id"] for preset, event in _present(show_id, {}).items()}
 
 
 def deliveries(goal: Goal) -> dict[str, Any]:
     """Count the viewers who have paid, were told, have confirmed an event, or have fetched credentials.
 
-    This takes two queries. The result has the form
+    This takes two queries. The result has this form:
     {viewers, preview: {planned, sent, unknown, failed, expired}, sd: {...}, received, credentials_fetched}
     """
     show_id = show_of(goal)
@@ -101,7 +101,7 @@ def _totals(show_id: str, funding_goal_id: str, events: list[str]) -> dict[str, 
 
 
 def _counted(name: str, of: str, condition: Document) -> Document:
-    """Return the stage that adds the number of documents in another collection."""
+    """Return the stage that adds a row with the number of documents in another collection that meet the condition."""
     return {
         "$unionWith": {
             "coll": of,

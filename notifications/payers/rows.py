@@ -22,7 +22,7 @@ USERS = User._meta.db_table
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Payer:
-    """A row of the list. `payments` is 0 if the payer is only in `breakdown`, which has the sum.
+    """A row of the list. `payments` is 0 if the payer is only in `breakdown`, which stores only the sum.
 
     `preview` and `sd` are the states of the present events, or None for an event that is not planned.
     """
@@ -70,7 +70,10 @@ def _names(viewers: list[str]) -> dict[str, str]:
 
 
 def _paid(funding_goal_id: str, viewers: list[str]) -> dict[str, Document]:
-    """Return the sums of the viewers' payments. For viewers who are only in `breakdown`, only the amount is known."""
+    """Return the sum, number and times of each viewer's payments, by viewer.
+
+    Of a viewer who is only in `breakdown`, only the sum is known.
+    """
     pipeline = [
         {"$match": {"funding_goal_id": funding_goal_id, "viewer_id": {"$in": viewers}}},
         {
@@ -111,7 +114,7 @@ def _received_at(received: Received, events: Iterable[str]) -> datetime | None:
 
 
 def _fetched(show_id: str, viewers: list[str]) -> dict[str, datetime]:
-    """Return when the viewers last fetched the show's credentials."""
+    """Return when each viewer last fetched the show's credentials."""
     ids = [f"{show_id}:{viewer}" for viewer in viewers]
     found = collection(FETCHES).find({"_id": {"$in": ids}}, {"last_at": True})
     return {each["_id"].partition(":")[2]: each["last_at"] for each in found}

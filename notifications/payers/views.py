@@ -50,9 +50,9 @@ class PayersView(ApiView):
     def get(self, request: Request, goal_id: str) -> Response:
         """Who has paid?
 
-        Lists the payers of a funding goal and its show in the order of their ids. The path takes the id of the funding
-        goal or of the show. `preview` and `sd` say what became of the two `stream.authorized` events of the present
-        access.
+        Lists the payers of a funding goal and its show in the order of their ids. Payers who are only in `breakdown`
+        come last. The path takes the id of the funding goal or of the show. `preview` and `sd` say what became of the
+        two `stream.authorized` events of the present access.
         """
         goal = permitted_goal(self, goal_id)
         asked = {"state": "", "viewer_id": "", **asked_filters(request, self)}
@@ -79,7 +79,7 @@ class DeliveriesView(ApiView):
 
 
 def _counts_etag(counts: dict[str, Any]) -> str:
-    """Return the tag that these counts make."""
+    """Return the entity tag of the counts."""
     return etag(
         *(part for value in counts.values() for part in (value.values() if isinstance(value, dict) else [value]))
     )

@@ -35,17 +35,17 @@ _SIGNED = ("EventType", "EventData", "EventTime", "EventId", "AppId", "Version")
 
 
 class BytePlusCallback(PublicView):
-    """Takes signed callbacks of BytePlus, which repeats a callback that does not get a 200 within 5 seconds."""
+    """Takes signed callbacks from BytePlus. BytePlus repeats a callback that does not get a 200 within 5 seconds."""
 
     access = {"post": (BYTEPLUS,)}
-    throttle_classes = ()  # many shows may start at once, so only refused callbacks are counted
+    throttle_classes = ()  # many shows may start at once, so only refused callbacks count against the limit
 
     @raises(PermissionDenied, Throttled)
     def post(self, request: Request) -> Response:
         """A recording has started or stopped.
 
         Only BytePlus calls this. A callback that is not signed with the shared secret gets 403. A callback is only a
-        hint, after which the server asks BytePlus for the state of the recording. Idempotent.
+        hint: after it, the server asks BytePlus for the state of the recording. Idempotent.
         """
         body: Any = request.data  # any JSON value
         if not isinstance(body, dict) or not is_genuine(body):
@@ -59,7 +59,7 @@ class BytePlusCallback(PublicView):
 
 
 def is_genuine(body: Mapping[str, Any]) -> bool:
-    """Tell whether BytePlus has signed the callback. Without a configured secret no callback is genuine."""
+    """Tell whether BytePlus has signed the callback. Without a configured secret, no callback is genuine."""
     nonce = body.get("Noce", body.get("Nonce"))  # BytePlus spells it "Noce", VolcEngine "Nonce"
     values = [*(body.get(name) for name in _SIGNED), nonce]
     given = body.get("Signature")
@@ -73,7 +73,7 @@ def is_genuine(body: Mapping[str, Any]) -> bool:
 
 
 def signature(values: list[Any], secret: str) -> str:
-    """Return the hex SHA-256 of the values and the secret, sorted and concatenated."""
+    """Sort and concatenate the values and the secret, and return the SHA-256 hash in hexadecimal."""
     return hashlib.sha256("".join(sorted([*values, secret])).encode()).hexdigest()
 
 

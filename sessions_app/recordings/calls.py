@@ -10,15 +10,15 @@ from sessions_app.rtc import get_rtc
 from sessions_app.rtc.base import RTCCall, RTCResult
 
 # After this many temporary failures in a row, BytePlus counts as down. A retry of the task makes the remaining calls.
-# Refusals because of too many calls a second do not count.
+# A refusal because of too many calls a second is not such a failure.
 AWAY_AFTER = 3
-# No call begins in these last seconds before the task's time-out. They are enough for the longest call and for storing
-# the results.
+# No call begins in the last seconds before the task's time-out. This many seconds are enough for the longest call and
+# for storing the results.
 RESERVED_SECONDS = 20
 
 
 def make_calls(calls: Sequence[RTCCall]) -> dict[RTCCall, RTCResult]:
-    """Make the calls in this order, and return the result of each. A call that was not made gets a temporary error."""
+    """Make the calls in order, and return the result of each. A call that was not made gets a temporary error."""
     last_call_at = time.monotonic() + Conf.TIMEOUT - RESERVED_SECONDS
     rest = iter(calls)
     results: dict[RTCCall, RTCResult] = {}
@@ -27,7 +27,7 @@ def make_calls(calls: Sequence[RTCCall]) -> dict[RTCCall, RTCResult]:
         results[result.call] = result
         failures = failures + 1 if result.error and _is_outage(result.error) else 0
         if failures == AWAY_AFTER or time.monotonic() > last_call_at:
-            # This takes the remaining calls from the iterator, so the backend makes no more calls.
+            # This line takes the remaining calls from the iterator, so the backend makes no more calls.
             results |= {call: RTCResult(call, _not_made()) for call in rest}
     return results
 

@@ -8,7 +8,7 @@ from sessions_app.models import Recording, RecordingState
 from sessions_app.recordings.state import CONFIRM_AFTER, RETRY_AFTER
 from sessions_app.rtc.base import RecordStatus, RecordTask
 
-# The vendor forgets a task only after 72 hours.
+# BytePlus forgets a recording only after 72 hours.
 GIVE_UP_AFTER = timedelta(hours=24)
 UNCONFIRMED = "BytePlus never confirmed that the show was recorded."
 
@@ -31,7 +31,7 @@ class Decision:
 
 
 def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime) -> Decision:
-    """Decide what to do about an unfinished recording after the vendor's response."""
+    """Decide what to do about an unfinished recording after BytePlus' response. `is_on` is true if the show is live."""
     state = RecordingState(recording.state)
     if state == RecordingState.STOPPED:
         return _after_the_stop(recording, task, now=now)

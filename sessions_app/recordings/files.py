@@ -11,9 +11,9 @@ File = dict[str, Any]
 
 
 def provider_fields(task: RecordTask, *, known: Sequence[File]) -> dict[str, Any]:
-    """Return the fields of the vendor's response that are stored. `known` are the files that are already stored.
+    """Return the vendor's response in the form in which it is stored. `known` has the files that are already stored.
 
-    A recording that is started again keeps its task id. From then on the vendor lists only the new files.
+    A recording that is started again keeps its task id. From then on, the vendor lists only the new files.
     """
     return {
         "status": task.status.name.lower(),

@@ -40,7 +40,8 @@ _TIMES = {
 def begin_attempts(goal_ids: Collection[str], *, now: datetime) -> dict[str, Recording]:
     """Count an attempt for each recording that can be started, and return these recordings by the show's id.
 
-    The show must be live. A failed recording can be started again, because staff can run the task again.
+    A recording can be started only while its show is live. A failed recording can be started, too, because staff can
+    run the task again.
     """
     pks = [ObjectId(goal_id) for goal_id in shows_on(goal_ids)]
     if not pks:
@@ -55,9 +56,9 @@ def begin_attempts(goal_ids: Collection[str], *, now: datetime) -> dict[str, Rec
 
 
 class Moves:
-    """Collects changes of the states of some recordings, which `write` stores in the open transaction.
+    """Collects changes to the states of some recordings. `write` stores them in the open transaction.
 
-    `recordings` has the recordings as the transaction has found them, by the show's id.
+    `recordings` maps the ids of the shows to the recordings, as the transaction has found them.
     """
 
     def __init__(self, goal_ids: Collection[str]) -> None:
@@ -67,7 +68,7 @@ class Moves:
 
     @cached_property
     def shows_on(self) -> frozenset[str]:
-        """The ids of those shows that are live."""
+        """Return the ids of those shows that are live."""
         return frozenset(shows_on(self._goal_ids))
 
     @cached_property
@@ -91,7 +92,10 @@ class Moves:
         error: str = "",
         **changes: Any,
     ) -> bool:
-        """Change the state if it is one of those expected. Return False if another task has changed it meanwhile."""
+        """Give the recording the state `to`, if its state is one of `expected`.
+
+        Return False if there is no recording, or if another task has changed its state meanwhile.
+        """
         recording = self.recordings.get(goal_id)
         if recording is None or recording.state not in expected:
             return False
@@ -108,7 +112,10 @@ class Moves:
         return True
 
     def note_failure(self, goal_id: str, action: str, error: TransportError, *, now: datetime) -> None:
-        """Store the error. A permanent error fails the recording, because the same call would fail again."""
+        """Store the error.
+
+        In the states of _ENDED_BY, a permanent error makes the recording fail, because the same call would fail again.
+        """
         text = str(error.detail)
         failed = RecordingState.FAILED
         if error.permanent and self.move(goal_id, *_ENDED_BY[action], to=failed, action=action, now=now, error=text):

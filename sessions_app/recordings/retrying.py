@@ -27,8 +27,8 @@ class RecordingNotFailed(ProductError):
 def retry_recording(goal_id: str, *, now: datetime, by: Author, reason: str = "", if_attempts: int) -> None:
     """Queue another start of the recording, and note it on the timeline and in the record of changes.
 
-    Raises RecordingNotFailed unless the show is live and its recording has failed after `if_attempts` attempts. A
-    second call with the same number queues nothing. Runs in the caller's transaction.
+    Raises RecordingNotFailed unless the show is live and its recording has failed after `if_attempts` attempts. So a
+    second call with the same number raises the error, and queues nothing. Runs in the caller's transaction.
     """
     show = Goal.objects.filter(pk=goal_id).first()
     if show is None or not LIVE.holds(show):

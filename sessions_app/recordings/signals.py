@@ -8,11 +8,11 @@ from goals.payloads import GoalPayload
 from goals.signals import GoalSignal
 from sessions_app.models import RecordingState
 
-# Each of these signals is sent in the transaction that stores BytePlus' response, and carries RecordingMoved.
+# Each of these signals is sent in the transaction that stores BytePlus' response, and carries a RecordingMoved.
 
-# BytePlus has confirmed that it records the show. A recording that is started again is confirmed again.
+# BytePlus has confirmed that it records the show. If the recording is started again, this signal is sent again.
 recording_started = GoalSignal("recording.started")
-# BytePlus was told to stop.
+# BytePlus has accepted the call to stop the recording.
 recording_stopped = GoalSignal("recording.stopped")
 # BytePlus has said that the recording is complete, and which files it has.
 recording_verified = GoalSignal("recording.verified")
@@ -29,7 +29,7 @@ SIGNALS = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RecordingMoved(GoalPayload):
-    """The arguments of these signals. `attempts` counts the attempts to start the recording; `error` may be ""."""
+    """The arguments of the signals. `attempts` counts the attempts to start the recording; `error` may be ""."""
 
     name: str
     state: str

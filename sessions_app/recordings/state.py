@@ -19,9 +19,10 @@ from mongodb.transactions import insert_at_commit
 from sessions_app.models import Recording, RecordingState
 
 RECORDINGS = Recording._meta.db_table
-# After this time, the server asks BytePlus about a start or a stop that is not confirmed.
+# This long after a start or a stop, the server asks BytePlus whether the call has worked.
 CONFIRM_AFTER = timedelta(minutes=1)
-# Longer than the queue's pauses, which are a minute at most, so the queue retries before BytePlus is asked again.
+# This is longer than the pauses between the queue's retries (a minute at most). So a failed task is retried before the
+# server asks BytePlus about the recording.
 RETRY_AFTER = timedelta(minutes=5)
 CHECK_SECONDS = 15
 CHECKED_AT_ONCE = 1000
@@ -30,12 +31,12 @@ UNFINISHED = (RecordingState.REQUESTED, RecordingState.STARTED, RecordingState.S
 
 
 def task_id(goal_id: str) -> str:
-    """Return the vendor's id of the show's recording."""
+    """Return the id by which BytePlus knows the show's recording."""
     return f"show-{goal_id}"
 
 
 def goal_of_task(name: str) -> str | None:
-    """Return the id of the show whose recording has this task id, or None if the task is not ours."""
+    """Return the id of the show whose recording has this task id, or None if no show's recording can have it."""
     goal_id = name.removeprefix("show-")
     return goal_id if goal_id != name and ObjectId.is_valid(goal_id) else None
 
@@ -85,7 +86,10 @@ def shows_on(goal_ids: Collection[str]) -> list[str]:
 
 
 def is_stoppable(recording: Recording) -> bool:
-    """Tell whether BytePlus may still be recording. It can't be if the recording is verified, or failed to start."""
+    """Tell whether BytePlus may still be recording.
+
+    BytePlus no longer records if the recording is verified, or if it failed before it had started.
+    """
     return recording.state in UNFINISHED or (
         recording.state == RecordingState.FAILED and recording.started_at is not None
     )
@@ -94,7 +98,8 @@ def is_stoppable(recording: Recording) -> bool:
 def due_checks(*, now: datetime) -> list[str]:
     """Claim the recordings whose check is due, and return the ids of their shows. Runs in the caller's transaction.
 
-    It claims no more checks than BytePlus takes until the next round, so no recording has two checks in the queue.
+    The number of checks is limited to the calls that BytePlus allows until the next round. So no recording has two
+    checks in the queue.
     """
     most = min(CHECKED_AT_ONCE, CHECK_SECONDS * settings.BYTEPLUS_QPS or CHECKED_AT_ONCE)
     is_due = {"check_at": {"$lte": now}}

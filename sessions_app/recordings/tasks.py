@@ -32,21 +32,21 @@ from taskqueue.periodic import every
 from taskqueue.queues import Queue
 
 # The most calls in one batch. Batches of starts are large, because no call is under way between two batches. They are
-# small enough for BytePlus to take each within ten seconds.
+# small enough for BytePlus to take all calls of a batch within ten seconds.
 MOST_STARTS = min(200, 10 * settings.BYTEPLUS_QPS or 200)
-# Batches of stops and checks are small, because a start that becomes due meanwhile has to wait for the batch.
+# Batches of stops and checks are small, because a start that becomes due meanwhile has to wait until the batch ends.
 MOST_STOPS = min(60, MOST_STARTS)
 MOST_CHECKS = min(20, MOST_STARTS)
 
-# A function that processes the result of a call about the show with this id, in the open transaction.
+# A function that processes, in the open transaction, the result of a call about the recording of the show with this id.
 Settle = Callable[[Moves, str, RTCResult, datetime], Outcome]
 
 
 @bulk(Queue.RECORD, most=MOST_STARTS, rank=0)
 def start_record(calls: Sequence[Call]) -> Sequence[Outcome]:
-    """Ask BytePlus to record the rooms (StartRecord). Idempotent, because the task ids stay the same.
+    """Ask BytePlus to record the rooms (StartRecord). Idempotent, because a show always has the same task id.
 
-    The arguments of a call are the ids of goal, session and streamer.
+    The arguments of a call are the ids of the show, the session and the streamer.
 
     Flow: goal.started -> record_show_with_rtc -> StartRecord
     """
@@ -63,7 +63,7 @@ def start_record(calls: Sequence[Call]) -> Sequence[Outcome]:
 def stop_record(calls: Sequence[Call]) -> Sequence[Outcome]:
     """Ask BytePlus to stop recording the rooms (StopRecord). Idempotent: a recording that is over counts as stopped.
 
-    The arguments of a call are the ids of goal and session.
+    The arguments of a call are the ids of the show and the session.
 
     Flow: goal.ended -> stop_recording_with_rtc -> StopRecord
     """
@@ -80,7 +80,7 @@ def stop_record(calls: Sequence[Call]) -> Sequence[Outcome]:
 def check_recording(calls: Sequence[Call]) -> Sequence[Outcome]:
     """Ask BytePlus for the status of recordings (GetRecordTask), and act on the responses. Idempotent.
 
-    The argument of a call is the id of the goal.
+    The argument of a call is the id of the show.
     """
 
     def to_ask(recording: Recording) -> RTCCall:
@@ -118,8 +118,8 @@ def _ask(
 ) -> list[Outcome]:
     """Make calls to BytePlus about the recordings, and store the results in one transaction.
 
-    Return the outcome of each call. BytePlus is asked once about each recording, in the order of the calls. The outcome
-    of calls without a recording is `otherwise`.
+    Return an outcome for each of `calls`. BytePlus is asked once about each recording, in the order of `calls`. If
+    `recordings` has no recording for a call, the outcome is `otherwise`.
     """
     asked = {goal_id: to_ask(recordings[goal_id]) for goal_id in _goal_ids(calls) if goal_id in recordings}
     if not asked:

@@ -1,11 +1,11 @@
-"""BytePlus RTC AccessTokens, version "001": they let one user join one room with certain privileges.
+"""BytePlus RTC AccessTokens, version "001". A token lets one user join one room with certain privileges.
 
-Source: the vendor's public samples in Python, Node and Java. They produce the tokens in
-`tests/vectors/access_tokens.json` byte for byte.
+Source: the vendor's public samples in Python, Node and Java. The samples produce exactly the tokens in
+`tests/vectors/access_tokens.json`.
 
     token     = "001" + app id (24 characters) + base64(bytes(message) + bytes(signature))
     message   = u32 nonce, u32 issued_at, u32 expire_at, bytes(room), bytes(user),
-                u16 count, count x (u16 privilege, u32 expiry), ascending
+                u16 count, count x (u16 privilege, u32 expiry), sorted by privilege
     signature = HMAC-SHA256(app key, message)
 
 Integers are little-endian; bytes(x) is x preceded by its length as a u16. Times are Unix seconds.
@@ -24,7 +24,7 @@ APP_ID_CHARACTERS = 24
 
 
 class Privilege(IntEnum):
-    """What the holder may do in the room."""
+    """What the holder of a token may do in the room."""
 
     PUBLISH = 0
     PUBLISH_AUDIO = 1
@@ -53,7 +53,7 @@ class AccessToken:
 
 
 class AccessTokens:
-    """Builds tokens for one room, which differ only in the user and the nonce.
+    """Builds tokens for one room. The tokens differ only in the user and the nonce.
 
     Raises ValueError if a value does not fit its field.
     """
@@ -114,7 +114,7 @@ def parse_access_token(token: str) -> AccessToken:
 
 
 def verify_access_token(token: str, *, app_key: str, now: int) -> bool:
-    """Return whether the token is well-formed, signed with the key (compared in constant time) and not expired."""
+    """Tell whether the token is well-formed, signed with the key and not expired. `now` is in Unix seconds."""
     try:
         parsed = parse_access_token(token)
     except ValueError:
@@ -145,7 +145,7 @@ class _Reader:
         return struct.unpack(layout, self._take(struct.calcsize(layout)))
 
     def sized(self) -> bytes:
-        """Read a byte string that follows its length, a u16."""
+        """Read a length (a u16), and then a byte string of that length."""
         (length,) = self.integers("<H")
         return self._take(length)
 

@@ -1,6 +1,6 @@
 """Reads the responses of BytePlus: the error code, and the result of GetRecordTask.
 
-Only whitelisted fields are read, and only if they look as documented. Nothing else is kept or logged.
+Only whitelisted fields are read, and only if their values have the documented form. Nothing else is kept or logged.
 """
 
 import json
@@ -26,7 +26,7 @@ def outcome(status: int, body: bytes) -> tuple[int, str, Any]:
         error = document["ResponseMetadata"].get("Error")
         code = str(error["Code"]) if error else ""
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # BytePlus always sends ResponseMetadata with a success, so this response comes from a proxy in between.
+        # Every successful response of BytePlus has ResponseMetadata. A 200 without it comes from a proxy in between.
         return (0, UNREADABLE, None) if status == HTTPStatus.OK else (status, "", None)
     return status, code if not code or _WORD.fullmatch(code) else "unreadable code", document.get("Result")
 

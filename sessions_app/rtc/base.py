@@ -11,7 +11,7 @@ from sessions_app.rtc.limits import check_id
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TaskName:
-    """The vendor's name for a recording."""
+    """The two ids that together name a recording to the vendor."""
 
     room_id: str
     task_id: str
@@ -21,7 +21,7 @@ class TaskName:
 class StartRecord(TaskName):
     """Record what the streamer publishes in the room. Idempotent: a recording that already runs counts as started.
 
-    Two calls with the same `task_id` start one recording, so derive the `task_id` from the goal's id.
+    Two calls with the same `task_id` start only one recording, so derive the `task_id` from the goal's id.
     """
 
     streamer_id: str
@@ -41,7 +41,7 @@ RTCCall = StartRecord | StopRecord | GetRecordTask
 
 
 class RecordStatus(IntEnum):
-    """The status of a recording, in the vendor's numbers. UNKNOWN includes recordings that the vendor doesn't know."""
+    """The status of a recording. The numbers are the vendor's. A recording that the vendor doesn't know is UNKNOWN."""
 
     UNKNOWN = 0
     NOT_STARTED = 1
@@ -62,7 +62,7 @@ class RecordedFile:
 
 @dataclass(frozen=True)
 class RecordTask:
-    """The documented fields of a recording that the vendor returns. The rest of the response is dropped."""
+    """What the product uses of the vendor's response about a recording. The rest of the response is dropped."""
 
     status: RecordStatus
     stop_reason: str = ""
@@ -73,7 +73,7 @@ class RecordTask:
 class RTCResult:
     """The result of one call. If `error` is None, the vendor has carried out the call.
 
-    `task` is the result of GetRecordTask.
+    `task` is the result of a successful GetRecordTask, and None otherwise.
     """
 
     call: RTCCall
@@ -85,22 +85,25 @@ class RTC(Protocol):
     """The interface of a backend."""
 
     def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
-        """Make the calls and yield the result of each, in any order. Take a call from `calls` only when making it."""
+        """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made."""
 
 
 def name_of(call: RTCCall) -> TaskName:
-    """Return the name of the call's recording."""
+    """Return the name of the recording that the call is about."""
     return TaskName(room_id=call.room_id, task_id=call.task_id)
 
 
 def check_call(call: RTCCall) -> None:
-    """Raise a permanent TransportError unless the vendor accepts all ids."""
+    """Raise a permanent TransportError unless the vendor accepts all ids of the call."""
     for field in fields(call):
         check_id(field.name, getattr(call, field.name))
 
 
 def one_by_one(calls: Iterable[RTCCall], make_one: Callable[[RTCCall], RecordTask | None]) -> Iterator[RTCResult]:
-    """Make the calls one after the other with a function that raises TransportError. Yield the result of each."""
+    """Make the calls one after the other with `make_one`, and yield the result of each.
+
+    A TransportError that `make_one` raises becomes the `error` of the result.
+    """
     for call in calls:
         try:
             check_call(call)

@@ -8,7 +8,7 @@ from typing import Any
 
 from sessions_app.rtc.base import StartRecord
 
-# The setting BYTEPLUS_RECORDING may override single keys of each part.
+# The setting BYTEPLUS_RECORDING may override individual keys of each part.
 DEFAULTS: dict[str, dict[str, Any]] = {
     "Encode": {"VideoWidth": 1280, "VideoHeight": 720, "VideoFps": 30, "VideoBitrate": 2000},
     "Layout": {"LayoutMode": 0},
@@ -19,7 +19,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
 def start_record_body(
     app_id: str, call: StartRecord, storage: Mapping[str, Any], recording: Mapping[str, Any] | None = None
 ) -> dict[str, Any]:
-    """Return the parameters. `recording` overrides keys of DEFAULTS. StorageConfig always has a Type."""
+    """Return the parameters. `recording` overrides keys of DEFAULTS. The default Type of StorageConfig is 0."""
     chosen = recording or {}
     return {
         "AppId": app_id,

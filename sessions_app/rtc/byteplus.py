@@ -1,7 +1,7 @@
 """The RTC backend that sends signed requests to BytePlus' OpenAPI.
 
-It has its own signer. The vendor's SDKs default to plain HTTP, allow only one client in a process, and treat an error
-that comes with HTTP 200 as a success.
+The backend does not use the vendor's SDKs. They default to plain HTTP, allow only one client in a process, and treat an
+error that comes with HTTP 200 as a success.
 """
 
 import json
@@ -28,17 +28,17 @@ from sessions_app.rtc.signing import query_string, sign_request
 from taskqueue.pace import pace_of
 
 CONCURRENCY = 32
-TIMEOUT_SECONDS = (3.0, 5.0)  # to connect, and for the rest of a call
+TIMEOUT_SECONDS = (3.0, 5.0)  # for connecting, and for the rest of a call
 _ALREADY_RUNS = "InvalidParameter.TaskAlreadyExists"
 _DOES_NOT_RUN = "InvalidParameter.ErrorActiveTaskNotFound"
-# The first words of codes that mean "try again", whatever the HTTP status.
-# Source: BytePlus RTC, common errors, 6348/70426.
+# A code whose first word is one of these means "try again", whatever the HTTP status.
+# Source: BytePlus RTC, common errors (document 6348/70426).
 _LIMITED = "FlowLimitExceeded"
 _TRANSIENT = frozenset({"InternalError", _LIMITED})
 
 
 class BytePlusRTC:
-    """Calls BytePlus' OpenAPI. Bodies may hold keys of the storage, so logs and errors never quote them."""
+    """Calls BytePlus' OpenAPI. A request body may hold keys of the storage, so logs and errors never quote bodies."""
 
     def __init__(
         self,
@@ -55,7 +55,7 @@ class BytePlusRTC:
         timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
         per_second: int = 0,
     ) -> None:
-        """All processes together make at most `per_second` calls a second; 0 means any number."""
+        """Limit all processes together to `per_second` calls a second; 0 means no limit."""
         self._app_id = app_id
         self._access_key = access_key
         self._secret_key = secret_key
@@ -65,7 +65,8 @@ class BytePlusRTC:
         self._version = version
         self._storage = storage
         self._recording = recording or {}
-        # Only one try. The queue retries the task, which checks first whether the call is still needed.
+        # The backend tries a call only once. The queue retries the task, which first checks whether the call is still
+        # needed.
         self._connections = Connections[RTCCall](
             "byteplus",
             concurrency=CONCURRENCY,
@@ -75,7 +76,7 @@ class BytePlusRTC:
         )
 
     def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
-        """Make the calls, CONCURRENCY at a time.
+        """Make the calls, up to CONCURRENCY at a time, and yield the result of each.
 
         A recording is one mixed video of the streamer, stored as MP4 in the configured storage.
         """
@@ -86,7 +87,7 @@ class BytePlusRTC:
                 yield RTCResult(pending.call, error.with_traceback(None))  # the traceback holds the request
 
     def _signed(self, call: RTCCall) -> VendorRequest:
-        """Return the call as a request. Raise a permanent TransportError if it can't be made."""
+        """Return the signed request. Raise a permanent TransportError if an id is malformed or a key is missing."""
         check_call(call)
         if not (self._app_id and self._access_key and self._secret_key):
             raise TransportError("BYTEPLUS_APP_ID, _ACCESS_KEY or _SECRET_KEY is not set.", permanent=True)
@@ -120,7 +121,7 @@ def _action(call: RTCCall) -> str:
 
 
 def _result(pending: PendingCall[RTCCall]) -> RecordTask | None:
-    """Return the result of GetRecordTask. Raise TransportError if the call has failed."""
+    """Return the result of GetRecordTask, or None for another call. Raise TransportError if the call has failed."""
     if pending.error:
         raise pending.error
     if pending.answer is None:

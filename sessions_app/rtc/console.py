@@ -1,4 +1,4 @@
-"""RTC for development: logs the calls that it would have made to BytePlus."""
+"""The RTC backend for development. It logs the starts and stops of recordings, and calls no vendor."""
 
 import logging
 from collections.abc import Iterable, Iterator
@@ -21,10 +21,10 @@ KEPT_SECONDS = 3 * 24 * 60 * 60
 
 
 class ConsoleRTC:
-    """Logs each call and records nothing. The cache, which all processes share, holds the status of recordings."""
+    """Logs starts and stops, and records nothing. All processes share a cache that holds the status of recordings."""
 
     def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
-        """Log the calls that start or stop a recording, and keep its status."""
+        """Log each call that starts or stops a recording, and keep the recording's status."""
         return one_by_one(calls, _make)
 
 

@@ -11,11 +11,11 @@ from sessions_app.rtc.limits import check_id
 
 # The vendor advises against tokens that are valid for longer than a week.
 MAX_LIFETIME_SECONDS = 7 * 24 * 60 * 60
-RANDOM_BYTES = 2  # four hexadecimal digits at the end of a second identity
+RANDOM_BYTES = 2  # written as four hexadecimal digits at the end of a second identity's user id
 
 
 class RoomTokens:
-    """Mints access tokens of one room that are valid until `expire_at` (Unix seconds)."""
+    """Mints access tokens for one room. They are valid until `expire_at` (Unix seconds)."""
 
     def __init__(self, room_id: str, *granted: Privilege, expire_at: int, now: int) -> None:
         check_id("room_id", room_id)
@@ -38,12 +38,12 @@ class RoomTokens:
 
     @classmethod
     def of_viewers(cls, room_id: str, *, expire_at: int, now: int) -> "RoomTokens":
-        """Return the tokens of users who may watch the room."""
+        """Return a RoomTokens for users who may watch the room."""
         return cls(room_id, Privilege.SUBSCRIBE, expire_at=expire_at, now=now)
 
     @classmethod
     def of_publisher(cls, room_id: str, *, expire_at: int, now: int) -> "RoomTokens":
-        """Return the tokens of users who may publish in the room, and watch it."""
+        """Return a RoomTokens for users who may publish in the room and watch it."""
         return cls(room_id, Privilege.PUBLISH, Privilege.SUBSCRIBE, expire_at=expire_at, now=now)
 
     def mint(self, user_id: str) -> str:
@@ -55,7 +55,7 @@ class RoomTokens:
         """Return a second identity of the viewer for the room: `{app_id, room_id, user_id, token, exp}`.
 
         Its user id differs from the viewer's, because a second join with the same id ends the first. The id ends in a
-        random part, because two devices of the viewer may ask in the same second.
+        random part, because two devices of the viewer may request an identity in the same second.
         """
         user_id = f"{viewer_id}__stream_authorized__{self._now}.{secrets.token_hex(RANDOM_BYTES)}"
         return {

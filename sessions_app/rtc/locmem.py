@@ -1,4 +1,4 @@
-"""RTC for tests: keeps the calls, and checks ids as strictly as BytePlus."""
+"""The RTC backend for tests. It keeps the calls, and checks ids as strictly as BytePlus does."""
 
 from collections.abc import Iterable, Iterator
 from threading import Lock
@@ -27,11 +27,11 @@ class LocmemRTC:
         self._lock = Lock()
 
     def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
-        """Make the calls, and keep those that have an effect."""
+        """Apply the calls to the kept recordings, and keep the calls that have an effect."""
         return one_by_one(calls, self._make)
 
     def clear(self) -> None:
-        """Forget all recordings."""
+        """Forget all calls and recordings."""
         self.started.clear()
         self.stopped.clear()
         self.tasks.clear()

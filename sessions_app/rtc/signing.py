@@ -1,4 +1,4 @@
-"""Signs requests to BytePlus' OpenAPI as AWS Signature Version 4 does, but without a prefix of the secret.
+"""Signs requests to BytePlus' OpenAPI as AWS Signature Version 4 does, except that the secret key gets no prefix.
 
 Source: BytePlus' public docs and SDK. `tests/vectors/start_record_request.json` is a request that the SDK signed.
 """
@@ -25,7 +25,7 @@ def sign_request(
     now: datetime,
     method: str = "POST",
 ) -> dict[str, str]:
-    """Return the headers of a signed request to `/`. `now` is in UTC. The caller must send exactly these body bytes."""
+    """Return the headers of a signed request to `/`. `now` is in UTC. The caller must send `body` unchanged."""
     date = now.strftime("%Y%m%dT%H%M%SZ")
     digest = hashlib.sha256(body).hexdigest()
     headers = {"Content-Type": "application/json", "Host": host, "X-Content-Sha256": digest, "X-Date": date}
