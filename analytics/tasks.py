@@ -14,7 +14,9 @@ TRACKED_AT_ONCE = 100
 
 @bulk(Queue.WORK, most=TRACKED_AT_ONCE)
 def track(calls: Sequence[Call]) -> list[Outcome]:
-    """Hand events to the analytics sink: `track(event_id, name, goal_id, kind, user_id, at_ms)`. Idempotent.
+    """Hand events to the analytics sink. Each call is `track(event_id, name, goal_id, kind, user_id, at_ms)`.
+
+    The task is idempotent.
 
     Flow: goal.created -> track_goals -> analytics.tasks.track
     """

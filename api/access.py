@@ -1,8 +1,8 @@
-"""The roles that may make each call. A view declares them in `access` (docs/adr/0026-access.md).
+"""The roles in which each call may be made. A view declares them in `access` (docs/adr/0026-access.md).
 
-This module refuses only a missing token, with 401, and a server's key without the scope, with 404. Invalid tokens are
-refused by `authentication.py`. The apps `goals` and `sessions_app` call `roles_of_call` to check whether the caller may
-see a goal or session. Other callers get 404, so ids can't be probed.
+This module refuses a call only if its token is missing, with 401, or if its key lacks the scope, with 404. Invalid
+tokens are refused by `authentication.py`. The apps `goals` and `sessions_app` call `roles_of_call` to check whether the
+caller may see a goal or session. A caller who may not see it gets 404, so ids can't be probed.
 """
 
 import re
@@ -53,7 +53,7 @@ Access = Mapping[str, Roles]
 
 
 class MayCall(BasePermission):
-    """Lets a call pass if it needs no token, or has a valid token, or a key with the scope that the call needs."""
+    """Lets a call pass if it needs no token, has a valid token, or has a key with the scope that the call needs."""
 
     def has_permission(self, request: Request, view: Any) -> bool:
         """Tell whether the call needs no token, or has a valid token or key.
@@ -71,7 +71,7 @@ class MayCall(BasePermission):
 def roles_of_call(view: Any) -> Roles:
     """Return the roles in which the view's current call may be made.
 
-    A call that the view doesn't have (405, OPTIONS) may be made in the roles of its other calls.
+    A call that the view doesn't have (OPTIONS, or a method that gets 405) may be made in any role of the view's calls.
     """
     access: Access = view.access
     method = view.request.method.lower()
@@ -101,7 +101,7 @@ def caller_id(request: Request) -> str:
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """A method and a path (`/goals/{goal_id}`), the view that serves them, and their name in the view's `access`."""
+    """A method and a path (`/goals/{goal_id}`), the view that serves them, and the call's name in `view.access`."""
 
     method: str
     path: str
@@ -115,9 +115,9 @@ class Route:
 
 
 def routes() -> Iterator[Route]:
-    """Yield every call that the API has, in the order of the urls, without the admin's pages."""
+    """Yield every call that the API has, in the order of the URLs, without the admin's pages."""
     for path, callback in _callbacks(get_resolver().url_patterns, "/"):
-        view: Any = getattr(callback, "cls", None)  # only DRF's views have this
+        view: Any = getattr(callback, "cls", None)  # only the callbacks of DRF's views have `cls`
         if view is None or path == "/":
             continue
         actions: dict[str, str] = getattr(callback, "actions", None) or {
@@ -130,7 +130,7 @@ def routes() -> Iterator[Route]:
 
 @register("api")
 def check_access(**_kwargs: Any) -> list[CheckMessage]:
-    """E006: the keys of a view's `access` differ from the calls that it has."""
+    """E006: the keys of a view's `access` differ from the calls that the view has."""
     routed = defaultdict(set)
     for route in routes():
         routed[route.view].add(route.name)

@@ -36,7 +36,7 @@ def sign_out_everywhere(user: User) -> None:
 def set_active(user: User, *, to: bool, by: Author, reason: str = "") -> bool:
     """Deactivate or reactivate the account. Deactivating ends all its tokens and sessions for good.
 
-    Return whether anything has changed. Runs in the caller's transaction. Idempotent.
+    Return whether anything has changed. The function is idempotent, and runs in the caller's transaction.
     """
     changed = collection(USERS).update_one({"_id": user.pk, "is_active": not to}, {"$set": {"is_active": to}})
     if not changed.modified_count:

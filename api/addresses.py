@@ -7,7 +7,7 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-# The prefix that a provider assigns to one household or server, which then has 2^64 addresses.
+# The length in bits of the prefix that a provider assigns to one household or server. A prefix has 2^64 addresses.
 IPV6_PREFIX = 64
 
 AnyRequest = Request | HttpRequest
@@ -16,7 +16,8 @@ AnyRequest = Request | HttpRequest
 def caller_network(request: AnyRequest) -> str:
     """Return the caller's IPv4 address or IPv6 network.
 
-    Only the entries of `X-Forwarded-For` that our own proxies wrote are trusted; the setting PROXIES is their number.
+    Only the entries of `X-Forwarded-For` that our own proxies wrote are trusted. The setting PROXIES is the number of
+    these proxies.
     """
     # `get_ident` reads only headers and META, which Django's request also has.
     return network_of(BaseThrottle().get_ident(cast(Request, request)) or "")
@@ -30,7 +31,10 @@ def caller_of(meta: dict[str, Any]) -> str:
 
 
 def network_of(address: str) -> str:
-    """Return the IPv4 address, or the network of an IPv6 address. Ignore a port, which some proxies append."""
+    """Return the IPv4 address, or the network of an IPv6 address, or "unknown" for any other text.
+
+    A port, which some proxies append to the address, is ignored.
+    """
     bare = address.removeprefix("[").partition("]")[0]
     if bare.count(":") == 1:
         bare = bare.partition(":")[0]

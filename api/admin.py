@@ -82,11 +82,11 @@ class RecordedGroupAdmin(WithPermissionNames, RecordedAdmin, GroupAdmin):
         return {"name": saved.name, "permissions": sorted(saved.permissions.values_list("codename", flat=True))}
 
     def delete_model(self, request: HttpRequest, obj: Group) -> None:
-        """Delete the group, and record it."""
+        """Delete the group, and record the deletion."""
         run_in_transaction(partial(_delete_group, obj, by=author(request.user), before=self.facts(obj)))
 
     def delete_queryset(self, request: HttpRequest, queryset: QuerySet[Group]) -> None:
-        """Delete each group and record it."""
+        """Delete each group, and record each deletion."""
         for group in queryset:
             self.delete_model(request, group)
 
@@ -128,7 +128,7 @@ class ServerKeyAdmin(RecordedAdmin):
         return False
 
     def get_fields(self, request: HttpRequest, obj: ServerKey | None = None) -> Any:
-        """Leave out the hash."""
+        """Return the names of the fields that the page shows. The hash is not among them."""
         return ("name", "scopes") if obj is None else self.list_display
 
     def save_model(self, request: HttpRequest, obj: ServerKey, form: Any, change: bool) -> None:

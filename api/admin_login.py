@@ -13,7 +13,7 @@ class LimitedLoginForm(AdminAuthenticationForm):
     """Shows an error if an attempt is refused because of a limit."""
 
     def clean(self) -> dict[str, Any]:
-        """Check the password. Raises ValidationError."""
+        """Check the password, and return the cleaned fields. Raises ValidationError."""
         try:
             return super().clean()
         except Throttled as error:

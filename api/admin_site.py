@@ -1,4 +1,4 @@
-"""The admin site. Its pages respond to malformed ids and filters with 400, where Django's own would fail with 500."""
+"""The admin site. Its pages respond to malformed ids and filters with 400, where Django's pages would fail with 500."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -24,7 +24,7 @@ from api.counted import Counted
 # The lookups that Django's filters use. Other lookups in an address are refused: `started__year=10**20` makes a query
 # fail, and `username__regex` can make one very slow.
 FILTERED_BY = frozenset({"", "exact", "isnull", "in", "gte", "lt", "id__exact"})
-# The list of changes (desk/changes/admin.py).
+# The URL of the list of changes (desk/changes/admin.py).
 CHANGES = "admin:api_changerecord_changelist"
 
 
@@ -52,7 +52,7 @@ class Site(AdminSite):
         self.pages: list[Page] = []
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Add the pages to the models of their apps."""
+        """Return the apps with their models. Add the pages that the user may see to the models of their apps."""
         apps = super().get_app_list(request, app_label)
         for app in apps:
             own = [page for page in self.pages if page.app == app["app_label"] and may(request, page.permission)]
@@ -60,7 +60,10 @@ class Site(AdminSite):
         return apps
 
     def get_urls(self) -> list[Any]:
-        """Leave out `r/{type}/{object}/`, which redirects to an object's page on the site. Our objects have none."""
+        """Return Django's URLs without `r/{type}/{object}/`, which redirects to an object's page outside the admin.
+
+        Our objects have no such pages.
+        """
         return [url for url in super().get_urls() if getattr(url, "name", None) != "view_on_site"]
 
     def register(
@@ -98,7 +101,7 @@ class _Careful(ModelAdmin[Any]):
         return field in filtered and how in FILTERED_BY and super().lookup_allowed(lookup, value, request)
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Refuse an action on something that can't be an id."""
+        """Return the page. Raises SuspiciousOperation if an action names something that can't be an id."""
         try:
             for selected in request.POST.getlist(ACTION_CHECKBOX_NAME):
                 self.model._meta.pk.to_python(selected)
@@ -109,7 +112,7 @@ class _Careful(ModelAdmin[Any]):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Redirect to the list of changes, filtered by the object."""
+        """Redirect to the list of the object's changes. Raises PermissionDenied."""
         del extra_context
         found = self.get_object(request, unquote(object_id))
         if found is None:

@@ -9,13 +9,16 @@ from django.utils.translation import gettext_lazy as _
 
 
 class ApiConfig(AppConfig):
-    """The app that stores idempotency keys, request counts, accounts and sign-ins, and has system checks."""
+    """The app of sign-ins, keys for servers, limits, idempotency keys and the record of changes."""
 
     name = "api"
     verbose_name = _("Keys and changes")
 
     def ready(self) -> None:
-        """Register checks, receivers and the admin's login form; keep lines that are not JSON out of the log."""
+        """Register checks, receivers and the admin's login form.
+
+        With LOG_FORMAT=json, also send Python's warnings to the log, because they would be lines that are not JSON.
+        """
         from api import access, accounts, checks  # noqa: F401, PLC0415 - not before the apps are loaded
         from api.admin_login import LimitedLoginForm  # noqa: PLC0415 - likewise
 

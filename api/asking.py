@@ -21,7 +21,7 @@ READ_BY_STAFF = _("Only staff can read it, in the list of changes.")
 READ_BY_STREAMER = _("The streamer can read it on the timeline.")
 OPTIONAL = _("Optional.")
 
-# URLs with their names.
+# The breadcrumbs of a page: URLs with their names.
 Crumbs = Sequence[tuple[str, Any]]
 
 
@@ -63,7 +63,7 @@ def ask_page(
     """Return the page that asks for confirmation.
 
     `title` is also the text of the button, unless `context` has `submit`. The link that cancels leads to the last
-    of `crumbs`. `template` may extend TEMPLATE, and `context` has its variables.
+    of `crumbs`. `template` may extend TEMPLATE, and `context` has the variables of the template.
     """
     context = {
         **site.each_context(request),
@@ -79,7 +79,10 @@ def ask_page(
 
 
 def crumbs_of(model: Any, name: str, url: str) -> Crumbs:
-    """Return the crumbs of a page below an object's page: the list of the object's model, and the object's page."""
+    """Return the breadcrumbs of a page below an object's page.
+
+    They are the list of the object's model, and the object's page.
+    """
     options = model._meta
     listed = reverse(f"admin:{options.app_label}_{options.model_name}_changelist")
     return [(listed, capfirst(options.verbose_name_plural)), (url, name)]

@@ -3,9 +3,9 @@
 If many clients try the same name at the same time, those over the limit are told to try again in a moment. By then,
 most of the other attempts are decided.
 
-Failures are counted for the address and for the user name. Over either limit, a caller may still try from a *known
-place*: an address from which the user has signed in lately. A known place has its own allowance, so the wrong passwords
-of strangers do not lock a user out (docs/adr/0046-sign-ins.md).
+Failures are counted for the address and for the user name. A caller who is over either limit may still try from a
+*known place*: an address from which the user has signed in lately. A known place has its own allowance, so the wrong
+passwords of strangers do not lock a user out (docs/adr/0046-sign-ins.md).
 """
 
 import hmac
@@ -56,9 +56,9 @@ class Attempt:
 
 
 def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
-    """Count an attempt. Raises Throttled, whether the name exists or not.
+    """Count an attempt. Raises Throttled if a limit is reached, whether or not the name exists.
 
-    Without a request, as in a shell, nothing is counted.
+    Nothing is counted if there is no request, as in a shell, or if THROTTLE is off.
     """
     now = clock.now()
     if request is None or not settings.THROTTLE:
@@ -80,7 +80,7 @@ def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
 
 
 def _refuse(attempt: Attempt, seconds: int) -> NoReturn:
-    """Raise Throttled. The attempt counts for the address, unless the wait is only for other attempts to be decided."""
+    """Raise Throttled. Count the attempt as a failure, unless the caller only has to wait for undecided attempts."""
     if seconds in throttle_counts.MOMENT_SECONDS:
         attempt.take_back()
     else:

@@ -1,8 +1,8 @@
 """The record of changes: who changed what, when and why, the values before and after, and the request.
 
 A use case records its change in its own transaction, so there is a record if and only if there is a change
-(docs/adr/0061-record-of-changes.md). A record names people by their ids only. Its reason may name them otherwise, so
-`forget_user` empties the reason.
+(docs/adr/0061-record-of-changes.md). A record names people by their ids only. The author of a change may write names
+into the reason, so `manage.py forget_user` empties the reason.
 """
 
 from collections.abc import Iterable, Mapping

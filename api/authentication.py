@@ -19,7 +19,10 @@ class BearerAuthentication(BaseAuthentication):
     """Authenticates by access token or by key. An invalid token or key gets 401 `not_authenticated`."""
 
     def authenticate(self, request: Request) -> tuple[User | Server, Claims | Server] | None:
-        """Return the caller and the token's claims, or None without a header. For a key, both are the server."""
+        """Return the caller and the token's claims, or None if the header is missing. Raises NotAuthenticated.
+
+        For a key, both values are the server.
+        """
         header = request.headers.get("Authorization")
         if header is None:
             return None
@@ -33,7 +36,7 @@ class BearerAuthentication(BaseAuthentication):
         return active_user(claims), claims
 
     def authenticate_header(self, request: Request) -> str:
-        """Return the value of `WWW-Authenticate`. DRF responds with 401 instead of 403 if it is set."""
+        """Return the value of `WWW-Authenticate`. Because this value exists, DRF responds with 401 instead of 403."""
         del request
         return CHALLENGE
 

@@ -1,4 +1,4 @@
-"""System checks of the settings that protect the API: rates, proxies, origins."""
+"""System checks of the settings that protect the API: rates, proxies, origins and HSTS."""
 
 from typing import Any
 from urllib.parse import SplitResult, urlsplit
@@ -28,7 +28,7 @@ def check_rates(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("api")
 def check_proxies(**_kwargs: Any) -> list[CheckMessage]:
-    """E002: the number of proxies is impossible. E003: X-Forwarded-Proto is trusted, but no proxy sets it."""
+    """E002: PROXIES is negative or too large. E003: X-Forwarded-Proto is trusted, but no proxy sets it."""
     proxies = {"PROXIES": Number(settings.PROXIES, 0, MOST_PROXIES)}
     hint = "0 without a proxy, 1 behind a load balancer, 2 behind a CDN and a load balancer."
     if messages := check_numbers(proxies, hint=hint, number="api.E002"):
@@ -41,7 +41,7 @@ def check_proxies(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("api")
 def check_origins(**_kwargs: Any) -> list[CheckMessage]:
-    """E004: no browser sends such an `Origin`, so the entry would never match."""
+    """E004: an entry of CORS_ALLOWED_ORIGINS is not an `Origin` that browsers send, so it would never match."""
     hint = "As browsers send it: scheme, host in small letters, the port only if it isn't the scheme's. No *, no path."
     return [
         Error(f"CORS_ALLOWED_ORIGINS: {origin!r} is not an origin.", hint=hint, id="api.E004")
@@ -52,7 +52,10 @@ def check_origins(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("api")
 def check_hsts(**_kwargs: Any) -> list[CheckMessage]:
-    """E005: browsers ignore a negative age, and an age that is too long can't be taken back."""
+    """E005: HSTS_SECONDS is negative or too large.
+
+    Browsers ignore a negative age, and an age that is too long can't be taken back.
+    """
     age = {"HSTS_SECONDS": Number(settings.SECURE_HSTS_SECONDS, 0, MOST_HSTS_SECONDS, " seconds")}
     return check_numbers(age, hint="0 sends no header; a year is 31536000.", number="api.E005")
 
@@ -61,7 +64,7 @@ def check_hsts(**_kwargs: Any) -> list[CheckMessage]:
 def check_deployment(**_kwargs: Any) -> list[CheckMessage]:
     """W001: rate limits are off, so nothing stops floods or guessed passwords.
 
-    W002: tokens would be sent in the clear.
+    W002: pages of an allowed origin use plain HTTP, so tokens would be sent in the clear.
     """
     messages: list[CheckMessage] = []
     if not settings.THROTTLE:

@@ -8,7 +8,8 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext_lazy as _
 
-# As many as a page shows. An action that times out would stop half done, and nobody would know which rows are done.
+# A page shows no more rows than this. An action that times out would stop half done, and nobody would know which rows
+# are done.
 MOST_AT_ONCE = 50
 TOO_MANY = _("This can be done for at most %(most)s rows at once. Nothing was done.")
 

@@ -1,4 +1,6 @@
-"""Entity tags. A read gets 304 if nothing has changed since the last read. A write is refused if something has.
+"""Entity tags. With a request, a client may send the tag of what it has read before.
+
+A read gets 304 if nothing has changed since that read. A write is refused if something has changed.
 
 Source: RFC 9110, sections 8.8.3 and 13.1.
 """

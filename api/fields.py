@@ -15,7 +15,7 @@ ID_LENGTH = 24
 _WRONG_TYPE = "invalid_type"
 # Spaces, line breaks, controls, and format characters such as the zero-width space.
 _INVISIBLE = frozenset({"Zs", "Zl", "Zp", "Cc", "Cf"})
-# Letters and symbols without a shape: of Hangul, of Braille, and the combining grapheme joiner.
+# Characters of other categories that show nothing: Hangul fillers, the Braille blank, the combining grapheme joiner.
 _FILLERS = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f")
 
 

@@ -1,4 +1,7 @@
-"""Filters of lists, by django-filter. Unknown parameters are refused: a misspelt filter would return every row."""
+"""Filters of lists, made with django-filter.
+
+Unknown parameters are refused, because otherwise a query with a misspelt filter would return every row.
+"""
 
 import re
 from datetime import UTC, datetime
@@ -63,9 +66,10 @@ class SecondsFilter(Filter):
 
 
 class StrictFilters(DjangoFilterBackend):
-    """Applies the view's `filterset_class`, if it has one, to a list. Raises ValidationError naming the parameters.
+    """Applies the view's `filterset_class`, if any, to a list. Raises ValidationError with the wrong parameters.
 
-    django-filter would copy all filters and make a form for each request, which takes longer than the query.
+    django-filter's own backend would copy all filters and make a form for each request. That takes longer than the
+    query.
     """
 
     def filter_queryset(self, request: Request, queryset: QuerySet[Any], view: Any) -> QuerySet[Any]:

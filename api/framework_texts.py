@@ -1,4 +1,4 @@
-"""Texts of Django REST framework that its own zh-hant catalogue lacks, listed so that ours translates them.
+"""Texts of Django REST framework that its own zh-hant catalogue lacks. The product's catalogue translates them.
 
 Source: rest_framework/locale/zh_Hant of djangorestframework 3.18.3. Remove a text when that catalogue has it.
 """

@@ -66,7 +66,7 @@ class IdempotencyInProgress(ProductError):
 
 @raises(IdempotencyKeyRequired, InvalidIdempotencyKey)
 def require_key(request: Request) -> None:
-    """Refuse a request without a key."""
+    """Raise IdempotencyKeyRequired if the request has no key."""
     if _key(request) is None:
         raise IdempotencyKeyRequired
 
@@ -157,7 +157,11 @@ def _rendered(body: Any) -> str:
 
 
 def _kept_answer(record_id: str, fingerprint: str) -> tuple[Any, int]:
-    """Return body and status of the first answer. Raises IdempotencyInProgress if it isn't committed yet."""
+    """Return the body and the status of the first answer.
+
+    Raises IdempotencyInProgress if the answer isn't committed yet, and IdempotencyKeyReused if the key was used for
+    another request.
+    """
     record = collection(COLLECTION).find_one({"_id": record_id})
     if record is None:
         raise IdempotencyInProgress

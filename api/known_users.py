@@ -56,7 +56,7 @@ class KnownUsers:
         self._kept: dict[str, tuple[float, KnownUser]] = {}
 
     def get(self, user_id: str) -> User | None:
-        """Return the active user as read at most KEPT_SECONDS ago, or None."""
+        """Return the active user as read at most KEPT_SECONDS ago, or None if there is none."""
         known = self._get(user_id)
         return None if known is None else known.user()
 

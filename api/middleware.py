@@ -16,7 +16,8 @@ from mongodb.deadlines import REQUEST_SECONDS, finish_within
 
 Handler = Callable[[HttpRequest], HttpResponse]
 
-# The monotonic time at which the server had received the whole request. The request may then have waited for a thread.
+# The key in `request.META` of the monotonic time at which the server had received the whole request. The request may
+# then have waited for a thread.
 ARRIVED_AT = "ARRIVED_AT"
 
 
@@ -41,7 +42,7 @@ class RequestIdMiddleware:
 class DeadlineMiddleware:
     """Gives all MongoDB commands of a request one deadline. After the deadline the response is 503.
 
-    The deadline does not hold for the rows of a streamed response, because reading them may take long.
+    The deadline does not apply to the rows of a streamed response, because reading them may take long.
     """
 
     def __init__(self, get_response: Handler) -> None:

@@ -8,7 +8,7 @@ from api.request_id import LONGEST
 
 
 class IdempotencyRecord(models.Model):
-    """A key of a user. A TTL index on `expires_at` deletes it after 24 hours.
+    """An idempotency key that a user has sent. A TTL index on `expires_at` deletes the row after 24 hours.
 
     `api.idempotency` reads and writes the collection directly, inside the effect's transaction.
     """
@@ -157,7 +157,7 @@ class ChangeRecord(models.Model):
         default_permissions = ("view",)
         verbose_name = _("change")
         verbose_name_plural = _("changes")
-        # The list is in the order of the primary key, which therefore comes after the field of a filter.
+        # The admin's list is sorted by the primary key, so in each index the primary key follows the field of a filter.
         indexes = (
             models.Index(fields=["by_id", "id"], name="changes_by"),
             models.Index(fields=["action", "id"], name="changes_of_kind"),

@@ -45,11 +45,11 @@ class CursorPages(CursorPagination):
     page_size = 50
     page_size_query_param = "page_size"
     max_page_size = 200
-    # Tells whether a text can be a position in this order.
+    # Tells whether a text can be a position in the order of the list.
     is_position: Callable[[str], object]
 
     def get_page_size(self, request: Request) -> int:
-        """Return the page size asked for. Raises InvalidPageSize."""
+        """Return the page size that the query asks for, or the default. Raises InvalidPageSize."""
         asked = request.query_params.get("page_size")
         if asked is None:
             return self.page_size
@@ -112,7 +112,7 @@ class Place:
 
     @classmethod
     def parse(cls, text: str) -> Self:
-        """Return the place that a cursor names."""
+        """Return the place that a cursor names. Raises InvalidCursor."""
         match = _PLACE.fullmatch(text)
         if match is None:
             raise InvalidCursor
@@ -133,14 +133,14 @@ class PlacedPages(CursorPages, ABC):
 
     @abstractmethod
     def read(self, source: Any, limit: int, *, is_backward: bool) -> list[Any]:
-        """Return the rows beyond the cursor, nearest first.
+        """Return up to `limit` rows beyond the cursor, the nearest first.
 
         The cursor's offset says whether the row that it names is included.
         """
 
     @abstractmethod
     def place_of(self, row: Any) -> object:
-        """Return the row's place. The text of the place is a position."""
+        """Return the row's place. The text of the place is the position in a cursor."""
 
     def paginate_queryset(self, queryset: Any, request: Request, view: Any = None) -> list[Any]:
         """Return the rows of the page that the query asks for."""
@@ -156,11 +156,11 @@ class PlacedPages(CursorPages, ABC):
         return self.page
 
     def get_next_link(self) -> str | None:
-        """Return the URL of the next page."""
+        """Return the URL of the next page, or None if there is none."""
         return self._link(-1, is_backward=False) if self.has_next else None
 
     def get_previous_link(self) -> str | None:
-        """Return the URL of the previous page."""
+        """Return the URL of the previous page, or None if there is none."""
         return self._link(0, is_backward=True) if self.has_previous else None
 
     def _link(self, row: int, *, is_backward: bool) -> str:
@@ -181,8 +181,8 @@ class NewestFirst(PlacedPages):
     in MongoDB's indexes.
     """
 
-    # Moments, with a minus sign for descending order. The first is the default. A list with several orders has a filter
-    # `order`, which checks the choice.
+    # The fields that hold the moment, with a minus sign for descending order. The first is the default. A list with
+    # several orders has a filter `order`, which checks the choice.
     orders: tuple[str, ...] = ("-created_at",)
 
     def paginate_queryset(self, queryset: QuerySet[Any], request: Request, view: Any = None) -> list[Any]:
@@ -198,7 +198,7 @@ class NewestFirst(PlacedPages):
         return self.rows_beyond(self.cursor, source, limit, is_backward=is_backward)
 
     def is_position(self, text: str) -> bool:
-        """Tell whether a cursor of this order may have the text."""
+        """Tell whether the text can be a position in the current order."""
         return text.startswith(self.mark) and _PLACE.fullmatch(text.removeprefix(self.mark)) is not None
 
     def place_of(self, row: Any) -> str:
@@ -208,7 +208,7 @@ class NewestFirst(PlacedPages):
     def rows_beyond(
         self, cursor: Cursor | None, queryset: QuerySet[Any], limit: int, *, is_backward: bool
     ) -> list[Any]:
-        """Return the rows beyond the cursor. Rows with the moment and rows without it take separate queries."""
+        """Return the rows beyond the cursor. Separate queries read the rows with the moment and those without."""
         descending = self.order.startswith("-") != is_backward
         sign = "-" if descending else ""
         has_gaps = queryset.model._meta.get_field(self.moment).null

@@ -38,7 +38,7 @@ class StrictJSONParser(JSONParser):
     def parse(
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
-        """Return the document. Raises MalformedJSON. The view has checked the size of the body."""
+        """Return the document. Raises MalformedJSON. The view has already checked the size of the body."""
         del media_type, parser_context
         return parse_json(stream.read())
 

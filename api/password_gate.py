@@ -28,7 +28,10 @@ class PasswordGate:
 
     @contextmanager
     def turn(self, *, patience: float = MOST_SECONDS_WAITING) -> Iterator[None]:
-        """Run the block when it is this thread's turn. Raises Throttled if the wait exceeds `patience` (seconds)."""
+        """Run the block when it is this thread's turn.
+
+        Raises Throttled if too many threads are waiting, or if the wait exceeds `patience` (seconds).
+        """
         if not self._places.acquire(blocking=False):
             raise _busy()
         with _released(self._places):

@@ -21,8 +21,8 @@ from api.known_users import USERS, WITH_ACCOUNT, KnownUser
 from api.password_gate import gate
 from mongodb.collections import collection, connection
 
-# Stands for the hash of a user who does not exist. No password matches it, and a check takes as long as for other
-# users.
+# Stands for the hash of a user who does not exist. No password matches it, and a check against it takes as long as one
+# against the hash of a user.
 _NOBODYS = "!"
 
 
@@ -107,7 +107,10 @@ def _hasher_of(stored: str) -> str:
 
 @sensitive_variables("password")
 def _upgraded(known: KnownUser, password: str) -> KnownUser:
-    """Hash the password anew, unless it was changed meanwhile. The password stays the same, so no token ends."""
+    """Store a new hash of the password, unless the password was changed meanwhile. Return the user.
+
+    The password stays the same, so no token ends.
+    """
     old, new = known.document["password"], make_password(password)
     mine = {"_id": known.document["_id"], "password": old}
     if collection(USERS).update_one(mine, {"$set": {"password": new}}).modified_count:

@@ -68,7 +68,7 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
         """Do nothing. `save_related` also writes the object."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Write what has changed, and record it. Raises NothingChanged or PreconditionFailed."""
+        """Write what has changed, and record the change. Raises NothingChanged or PreconditionFailed."""
 
         def write() -> None:
             before = self._facts_as_seen(request, form) if change else {}
@@ -87,7 +87,7 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
     def _facts_as_seen(self, request: HttpRequest, form: Any) -> dict[str, Any]:
         """Return the facts before the change.
 
-        Raises NothingChanged if the form does not change them, and PreconditionFailed if the person saw other values.
+        Raises NothingChanged if the form changes no value, and PreconditionFailed if the person saw other values.
         """
         try:
             stored = self._stored(form)

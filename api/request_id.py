@@ -5,7 +5,7 @@ from contextvars import ContextVar
 from uuid import uuid4
 
 NO_REQUEST = "-"
-# The first middleware stores the id of the request here, in place of the header that the client sent.
+# The key in `request.META` under which the first middleware stores the id, in place of the header from the client.
 META_KEY = "HTTP_X_REQUEST_ID"
 LONGEST = 64
 _ACCEPTABLE = re.compile(rf"[A-Za-z0-9-]{{1,{LONGEST}}}")

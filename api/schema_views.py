@@ -52,9 +52,9 @@ class SchemaView(PublicView):
     content_negotiation_class = BestForm
 
     def get(self, request: Request) -> HttpResponse:
-        """This document.
+        """Get this document.
 
-        In JSON, or in YAML if `Accept` or `format` asks for it.
+        The document is JSON, or YAML if `Accept` or `format` asks for it.
         """
         from api.openapi import document  # noqa: PLC0415 - spectacular is large, and most processes don't need it
 
@@ -66,15 +66,15 @@ class SchemaView(PublicView):
 
 
 class DocsView(PublicView):
-    """The page that shows the document and tries its operations."""
+    """The page on which people read the document and try its operations."""
 
     access = {"get": (ANYONE,)}
     renderer_classes = (Html,)
 
     def get(self, request: Request) -> HttpResponse:
-        """This document as a page.
+        """Get this document as a page.
 
-        Its scripts and styles come from this server, so it works without the internet.
+        The page's scripts and styles come from this server, so the page works without the internet.
         """
         from api.openapi.page import page_as_html  # noqa: PLC0415 - see above
 

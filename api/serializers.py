@@ -29,7 +29,10 @@ def _fields_of(serializer: type[SharedFields], language: str | None) -> Any:
 
 
 class StrictSerializer(SharedFields):
-    """A serializer that refuses unknown fields and fields set by the server (`unknown_field`), even nested ones."""
+    """A serializer that refuses unknown fields and fields that the server sets, even in nested objects.
+
+    The error code of such a field is `unknown_field`.
+    """
 
     def to_internal_value(self, data: Any) -> Any:
         """Validate the fields. Report unknown names together with the errors of fields."""

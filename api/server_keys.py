@@ -21,7 +21,7 @@ MARK = "sk_"
 LENGTH = len(MARK) + 43
 SHOWN_CHARACTERS = 8
 KEPT_SECONDS = 0.8
-# This many keys take less than a megabyte.
+# Each process keeps at most this many keys, which take less than a megabyte.
 MOST_KEPT = 1000
 NOTED_EVERY = timedelta(minutes=1)
 KEYS = ServerKey._meta.db_table
@@ -97,7 +97,10 @@ known_keys = KnownKeys()
 
 
 def revoke(keys: Collection[ServerKey]) -> list[ServerKey]:
-    """Revoke the keys. Return those that were not revoked before. Runs in the caller's transaction. Idempotent."""
+    """Revoke the keys, and return those that were not revoked before.
+
+    The function is idempotent, and runs in the caller's transaction.
+    """
     revoked = [key for key in keys if _revoke(key)]
     connection.on_commit(known_keys.forget)
     return revoked

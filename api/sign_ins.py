@@ -31,7 +31,7 @@ SIGN_INS = SignIn._meta.db_table
 REPEATABLE = timedelta(seconds=30)
 # The number of rotations whose times are kept, for a client that rotates several times within REPEATABLE.
 ROTATIONS_KEPT = 10
-# Access tokens outlive their sign-in by minutes, so only the latest sign-outs of each user matter.
+# After a sign-in has ended, its access tokens expire within minutes, so only the latest sign-outs of a user matter.
 SIGN_OUTS_KEPT = 50
 
 
@@ -132,5 +132,5 @@ def _end(user_id: ObjectId, sign_in: str, now: datetime) -> None:
 
 
 def _expiry() -> datetime:
-    """Return when all tokens of a sign-in that is changed now have expired."""
+    """Return the time by which all tokens of a sign-in that changes now will have expired."""
     return clock.now() + REFRESH_LIFETIME + LEEWAY

@@ -1,8 +1,8 @@
 """Counts of requests in windows of time, which all processes share (docs/adr/0024-limits.md).
 
-MongoDB has one document for each caller and window: `{_id: "{key}:{number of the window}", count, expires_at}`, and
-`pending` if some of the requests may still be taken back. All processes change the document with an atomic `$inc`. A
-TTL index deletes it.
+MongoDB has one document for each caller and window: `{_id: "{key}:{number of the window}", count, expires_at}`. If some
+of the requests may still be taken back, `pending` is their number. All processes change the document with an atomic
+`$inc`. A TTL index deletes it.
 """
 
 import logging
@@ -27,13 +27,14 @@ logger = logging.getLogger(__name__)
 UNIT_SECONDS = {"s": 1, "min": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNIT_SECONDS)})")
 COLLECTION = ThrottleCount._meta.db_table
-# A process writes only after 1/UNSEEN_SHARE of a caller's rate, so many callers with one request each cost no writes.
+# A process writes only when a caller has used 1/UNSEEN_SHARE of its rate, so many callers with one request each cost
+# no writes.
 UNSEEN_SHARE = 50
 # A process remembers this many windows, which takes about 15 MB. If there are more, it forgets all counts. Each caller
 # then gains at most a fiftieth of its rate.
 MOST_REMEMBERED = 50_000
-# The seconds to wait if a caller is refused only because of undecided requests of others. Most of these are decided
-# by then.
+# The seconds to wait if a caller is refused only because some requests are undecided. Most of these requests are
+# decided by then.
 MOMENT_SECONDS = (1, 2, 3)
 
 
@@ -47,7 +48,7 @@ class Rate:
 
 @cache
 def parse_rate(text: str) -> Rate:
-    """Return the rate that a setting says, such as `600/min`. Raises ValueError for any other text."""
+    """Return the rate that a text such as `600/min` stands for. Raises ValueError for any other text."""
     match = _RATE.fullmatch(text)
     if match is None:
         raise ValueError(f"{text!r} is not a rate")
@@ -64,7 +65,7 @@ class Window:
 
 
 def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
-    """Return the key's window at that moment.
+    """Return the window of the key at the moment `now`.
 
     The windows of different keys end at different moments, so refused callers do not all come back at once.
     """
@@ -109,7 +110,7 @@ class _Seen:
 
 
 class Tally:
-    """Counts in the process and writes to the database in batches, so that few requests cost a round-trip.
+    """Counts in the process and writes to the database in batches, so that only few requests cost a round-trip.
 
     Each process may let through some requests that other processes don't know of yet, up to a fiftieth of the rate. A
     caller over the rate is refused without a query until the window ends, so a flood costs the database nothing.

@@ -27,7 +27,7 @@ class CallerThrottle(BaseThrottle):
         self._seconds = 0
 
     def allow_request(self, request: Request, view: Any) -> bool:
-        """Count the request."""
+        """Count the request, and tell whether it may pass."""
         del view
         user = cast(User | None, request.user)  # UNAUTHENTICATED_USER is None
         self._seconds = _count_address(request) if user is None else _count_user(str(user.pk))
@@ -39,7 +39,7 @@ class CallerThrottle(BaseThrottle):
 
 
 def count_refused(request: Request) -> None:
-    """Count an unauthenticated request by its address. If the limit is reached, raise Throttled instead of the 401."""
+    """Count a refused request by its address. If the limit is reached, raise Throttled in place of the refusal."""
     _raise_if(_count_address(request))
 
 
@@ -57,7 +57,10 @@ def _count_address(request: Request) -> int:
 
 
 def _tally(scope: str, who: str) -> int:
-    """Count approximately, which is enough against a flood."""
+    """Count a request, and return 0 or the seconds to wait.
+
+    The count is approximate, which is enough against a flood.
+    """
     if not settings.THROTTLE:
         return 0
     key, rate = _key_and_rate(scope, who)

@@ -59,7 +59,10 @@ class SignOutBody(OptionalBody):
 
 
 class CredentialsView(PublicView):
-    """A view whose own checks identify the caller. Requests that it refuses before are counted by address."""
+    """A view whose own checks identify the caller.
+
+    If the view refuses a request before these checks, it counts the request by address.
+    """
 
     throttle_classes = ()
 
@@ -143,8 +146,8 @@ class SignOutView(ApiView):
         """Sign out.
 
         Ends the access token and all other tokens of the same sign-in. With `everywhere`, ends all tokens of the
-        account on all devices. These tokens are refused within a second. If the access token belongs to no sign-in,
-        like those of `seed_demo`, the call ends all tokens of the account.
+        account on all devices. The ended tokens are refused within a second. If the access token belongs to no
+        sign-in, like those of `manage.py seed_demo`, the call ends all tokens of the account.
         """
         body = self.get_serializer(data=request.data)
         body.is_valid(raise_exception=True)

@@ -35,7 +35,7 @@ _MOST = 2**40  # all times and numbers in our tokens are smaller
 
 
 class Kind(StrEnum):
-    """The purpose of a token; the claim `token_type`."""
+    """The purpose of a token, which is its claim `token_type`."""
 
     ACCESS = "access"
     REFRESH = "refresh"
@@ -62,7 +62,7 @@ class Claims:
 
 
 def issue(kind: Kind, claims: Claims, *, at: int, lifetime: timedelta) -> str:
-    """Return a token. Equal arguments return equal tokens, unless the claims have no sign-in."""
+    """Return a token. Equal arguments give equal tokens, unless the claims have no sign-in."""
     payload = {
         "token_type": kind,
         "aud": _AUDIENCE,
@@ -79,7 +79,7 @@ def issue(kind: Kind, claims: Claims, *, at: int, lifetime: timedelta) -> str:
 
 
 def issue_pair(claims: Claims, *, at: int) -> dict[str, str]:
-    """Return an access token and a refresh token of a sign-in. Equal arguments return equal tokens."""
+    """Return an access token and a refresh token of a sign-in. Equal arguments give equal tokens."""
     return {
         "access": issue(Kind.ACCESS, claims, at=at, lifetime=ACCESS_LIFETIME),
         "refresh": issue(Kind.REFRESH, claims, at=at, lifetime=REFRESH_LIFETIME),

@@ -1,4 +1,4 @@
-"""The last URL pattern, which returns a 404 problem for a path that no other pattern matches."""
+"""The last URL pattern, which responds with 404 to a path that no other pattern matches."""
 
 from django.urls import re_path
 

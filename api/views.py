@@ -33,7 +33,10 @@ class LengthRequired(ProductError):
 
 
 class JSONOnly(DefaultContentNegotiation):
-    """Chooses JSON whatever `Accept` and `?format=` say, so that even a 401 is readable. ApiView later returns 406."""
+    """Chooses JSON whatever `Accept` and `?format=` say, so that even a 401 is readable.
+
+    If `Accept` excludes JSON, ApiView later returns 406.
+    """
 
     def select_renderer(self, request: Request, renderers: Any, format_suffix: str | None = None) -> Any:
         """Return the view's first renderer."""
@@ -44,7 +47,7 @@ class ApiView(GenericAPIView[Any]):
     """A view that keeps to the documented order of checks.
 
     The order is 401 or 429, 406, 413, 415, 400 `malformed_json`, 400 `repeated_parameter`, then the view's own checks.
-    `access` says who may make which of its calls; a system check requires it.
+    `access` says who may make which of its calls. A system check requires this attribute.
     """
 
     access: ClassVar[Access]

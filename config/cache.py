@@ -91,7 +91,7 @@ class JsonText:
 
 
 def answers() -> bool:
-    """Tell whether the cache stores a value."""
+    """Tell whether the cache can store a value now."""
     cache.set(PROBE, 1, LEFT_ALONE_SECONDS)
     return not circuit.has_failed
 

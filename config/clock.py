@@ -1,7 +1,7 @@
 """The product's clock: this host's clock, or the database's if the host's is wrong (docs/adr/0054-clocks.md).
 
-The product measures the lead of the database's clock over the time since the host's boot, which nobody can set. So the
-product notices at once if somebody sets the host's clock. Until the lead is known, it uses the host's clock.
+The product measures the lead of the database's clock over the time since the host's boot. Nobody can set that time, so
+the product notices at once if somebody sets the host's clock. Until the lead is known, it uses the host's clock.
 """
 
 import math
@@ -58,7 +58,10 @@ def steady_seconds() -> float:
 
 
 def set_lead(lead: float, *, uncertainty: float = 0.0) -> None:
-    """Note by how many seconds the database's clock is ahead of `steady_seconds`, and end the doubt."""
+    """Note by how many seconds the database's clock is ahead of `steady_seconds`, and end the doubt.
+
+    The lead may be wrong by `uncertainty` seconds.
+    """
     most = MOST_SKEW_SECONDS if is_host_right() else RIGHT_AGAIN_SECONDS
     is_right = abs(skew_by(lead)) <= most + uncertainty
     _shared[_LEAD] = lead
@@ -72,7 +75,7 @@ def forget() -> None:
 
 
 def doubt() -> None:
-    """Note that the right time is not known, so that workers claim nothing until `set_lead`."""
+    """Note that the right time is not known, so that workers claim nothing until `set_lead` is called."""
     _shared[_IS_IN_DOUBT] = True
 
 

@@ -37,7 +37,7 @@ def new_handle(*, connect_seconds: float) -> pycurl.Curl:
 
 
 def prepare(curl: pycurl.Curl, request: VendorRequest, pending: PendingCall[Any], *, seconds: float) -> None:
-    """Set up the handle for a try of the call, which may take at most this many seconds."""
+    """Set up the handle for one try of the call. The try may take at most `seconds`."""
     pending.answer = None
     pending.head.clear()
     pending.body.clear()

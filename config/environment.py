@@ -16,7 +16,7 @@ from dotenv.parser import parse_stream
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# The variables that the settings have asked for.
+# The names of the variables that the settings have read.
 READ: set[str] = set()
 
 _TRUE = frozenset({"1", "true", "yes", "on"})
@@ -40,7 +40,7 @@ def load_dotenv(path: Path) -> None:
 def text(name: str, default: str = "", *, lines: bool = False) -> str:
     """Return the variable, else the content of the file that `NAME_FILE` names, else the default.
 
-    With `lines` the value may have several lines.
+    With `lines`, the value may have several lines.
     """
     READ.add(name)
     value, path = os.environ.get(name, ""), os.environ.get(f"{name}_FILE", "")
@@ -101,7 +101,7 @@ def json_object(name: str, default: dict[str, Any]) -> dict[str, Any]:
 
 
 def secret(name: str, *, debug: bool, length: int = 64) -> str:
-    """Return a secret. With DEBUG, generate a missing secret once, and keep it in DATA_DIR."""
+    """Return a secret. With DEBUG, generate a missing secret of `length` hex digits once, and keep it in DATA_DIR."""
     if (value := text(name)) or not debug:
         return value
     path = DATA_DIR / "secrets" / name.lower()

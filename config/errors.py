@@ -35,7 +35,7 @@ class ProductError(Exception):
     """An expected failure. The API returns it as problem+json. A task logs its code.
 
     `code` is a stable name for programs, in snake_case. `status` is the HTTP status. `detail` is a translated sentence
-    for people. `ids` name the documents concerned, for logs. They are never secrets.
+    for people. `ids` name the documents concerned, for logs. The ids are never secrets.
     """
 
     code: ClassVar[str] = "error"
@@ -55,8 +55,8 @@ class ProductError(Exception):
 class TransportError(ProductError):
     """A call to Pusher, BytePlus or the analytics sink failed.
 
-    If the error is `permanent`, as for a bad request or a bad key, the same call would fail again. Otherwise it may be
-    tried again. If the error is `limited`, the vendor has responded, but takes no more calls at the moment.
+    If the error is `permanent`, as after a bad request or with a bad key, the same call would fail again. Otherwise the
+    call may be tried again. If the error is `limited`, the vendor has responded, but takes no more calls at the moment.
     """
 
     code = "transport_error"

@@ -12,9 +12,9 @@ from config.cache import ForgivingCache, JsonText
 
 
 class _Files(FileBasedCache):
-    """Writes a file for each value. Its first line is the time at which the value expires, or null.
+    """Writes a file of two lines for each value.
 
-    Its second line is the value. Both are JSON.
+    The first line is the time at which the value expires, or null. The second line is the value. Both are JSON.
     """
 
     cache_suffix = ".json"

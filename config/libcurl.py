@@ -1,7 +1,7 @@
 """Calls vendors with libcurl. One thread makes several calls at a time, and retries them after temporary failures.
 
-A call takes a third of the CPU time that it takes with urllib3. One thread makes all calls, because several threads
-would spend their time handing the interpreter lock to each other (docs/adr/0029-libcurl.md).
+A call takes a third of the CPU time that it takes with urllib3. The calls are not spread over several threads, because
+these would spend their time handing the interpreter lock to each other (docs/adr/0029-libcurl.md).
 """
 
 import time
@@ -31,10 +31,10 @@ from config.vendor_calls import (
 )
 
 TRIES = 3
-# Later retries are left to the task queue, because a task first checks whether the event is still true.
+# Later retries are left to the task queue, because a task first checks whether the event still applies.
 TRIED_AGAIN_WITHIN_SECONDS = 3.0
-LONGEST_WAIT_SECONDS = 0.05  # for libcurl's sockets; other calls may become ready meanwhile
-SHORT_WAIT_SECONDS = 0.01  # while libcurl looks up a name and has no socket yet
+LONGEST_WAIT_SECONDS = 0.05  # the longest wait for a socket, because other calls may become ready meanwhile
+SHORT_WAIT_SECONDS = 0.01  # the wait while libcurl looks up a name and has no socket yet
 
 
 class Connections(Generic[Call]):
@@ -81,7 +81,7 @@ class Exchange(Generic[Call]):
         self._timeout_seconds = timeout_seconds
         self._tries = tries
         self._slots = Slots(reserve)
-        self._begun = 0  # the calls of this run
+        self._begun = 0  # the number of calls that this run has begun
         self._multi = pycurl.CurlMulti()
         self._multi.setopt(pycurl.M_MAXCONNECTS, concurrency)
         self._idle: list[pycurl.Curl] = []
@@ -151,7 +151,7 @@ class Exchange(Generic[Call]):
         self._multi.perform()  # start the transfer before the next call is signed
 
     def _wait(self) -> None:
-        """Wait until a socket is ready, or a pause is over and the next slot has come."""
+        """Wait a short time, until a socket is ready, or until a pause is over and the next slot has come."""
         pauses = [max(pending.resume_at, self._slots.next_at) - time.monotonic() for pending in self._paused]
         timers = [self._multi.timeout() / 1000] if self._multi.timeout() >= 0 else []
         seconds = max(0.0, min(LONGEST_WAIT_SECONDS, *pauses, *timers))

@@ -29,7 +29,7 @@ PORT = env.integer("PORT", 8000)
 # lab/ contains the developers' tools. A production image can leave the folder out.
 HAS_LAB = find_spec("lab") is not None
 
-# The order of the apps is the order in which receivers hear a signal.
+# The order of the apps is the order in which receivers get a signal.
 # `taskqueue` comes before django_q, because its `qcluster` command replaces django-q's.
 INSTALLED_APPS = [
     "config.apps.MongoAdminConfig",
@@ -205,25 +205,25 @@ Q_CLUSTER = {
     "name": "showgoals",
     "broker_class": "taskqueue.broker.PreciseBroker",
     "orm": "default",  # keeps django-q's admin page of queued tasks
-    "workers": env.integer("Q_WORKERS", 2),  # the workers of the lane WORK
+    "workers": env.integer("Q_WORKERS", 2),  # the number of workers of the lane WORK
     "timeout": env.integer("Q_TIMEOUT", 60),
     "retry": env.integer("Q_RETRY", 75),  # django-q requires it; taskqueue/leases.py decides when claims are released
-    "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with the back-off, about a quarter of an hour
+    "max_attempts": env.integer("Q_MAX_ATTEMPTS", 20),  # with back-off, the attempts take about a quarter of an hour
     "ALT_CLUSTERS": {},  # without it django-q can't be imported where Q_CLUSTER_NAME is set
-    "save_limit": 0,  # successes expire by a TTL index
+    "save_limit": 0,  # keeps all successes, until a TTL index deletes them
     "poll": 0.05,
     "catch_up": False,
     "label": _("Task queue"),
 }
 
-# The workers of the other lanes (taskqueue/queues.py).
+# The numbers of workers of the other lanes (taskqueue/queues.py).
 Q_START_WORKERS = env.integer("Q_START_WORKERS", 2)
 Q_TELL_WORKERS = env.integer("Q_TELL_WORKERS", 2)
 Q_AUDIENCE_WORKERS = env.integer("Q_AUDIENCE_WORKERS", 2)
 Q_RECORD_WORKERS = env.integer("Q_RECORD_WORKERS", 1)
 Q_WEBHOOK_WORKERS = env.integer("Q_WEBHOOK_WORKERS", 2)
 Q_SILENCE = env.integer("Q_SILENCE", 15)  # seconds without a heartbeat after which the claims of a host are released
-Q_STUCK_GRACE_SECONDS = 10.0  # a task that ignores its time-out is killed this much later
+Q_STUCK_GRACE_SECONDS = 10.0  # a task that ignores its time-out is killed this many seconds later
 
 # --- Ports: the backends that talk to vendors -------------------------------------------------------------
 PUSHER: dict[str, Any] = {

@@ -5,8 +5,8 @@ from collections import deque
 
 from config.vendor_calls import Reserve
 
-# A slot is lost if this process misses it by more than this, because the late call might come too close to a call of
-# another process.
+# A slot is lost if this process misses it by more than this many seconds, because the late call might come too close to
+# a call of another process.
 SLOT_SECONDS = 0.03
 
 

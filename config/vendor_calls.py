@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from config.errors import TransportError
 
-BACKOFF_SECONDS = 0.2  # before the second try, doubled before the third
+BACKOFF_SECONDS = 0.2  # the pause before the second try; it is doubled before the third
 
 Call = TypeVar("Call")
 

@@ -1,1 +1,1 @@
-"""Our additions to MongoDB's Django backend: transactions, documents, fixes of the query compiler, and migrations."""
+"""Our additions to MongoDB's Django backend: transactions, documents, fixes for the query compiler, and migrations."""

@@ -1,6 +1,6 @@
 """The database backend that ENGINE names in the setting DATABASES.
 
-It uses our compiler. With DEBUG, it starts an embedded server if HOST is empty.
+The backend uses our compiler. With DEBUG, it starts an embedded server if HOST is empty.
 """
 
 from typing import Any
@@ -19,7 +19,7 @@ NO_SERVER = "MONGODB_URI is not set. An embedded MongoDB starts only with DEBUG=
 class NoServer(ImproperlyConfigured, OperationalError):
     """There is no MongoDB to connect to.
 
-    `makemigrations` catches the OperationalError, and continues without a check of the applied migrations.
+    `makemigrations` catches the OperationalError, and continues without checking which migrations are applied.
     """
 
 
@@ -33,7 +33,7 @@ class DatabaseWrapper(base.DatabaseWrapper):
     def get_connection_params(self) -> dict[str, Any]:
         """Return the arguments of MongoClient. With DEBUG, start the embedded server if HOST is empty.
 
-        Leave out the time-outs that the URI sets, because MongoClient's arguments would override them.
+        Leave out the time-outs that the URI sets, because MongoClient's arguments would override those of the URI.
         """
         if not self.settings_dict["HOST"]:
             if settings.IS_DEPLOYMENT or not settings.HAS_LAB:

@@ -18,10 +18,10 @@ def collection(name: str) -> Any:
 
 
 def quick_collection(name: str) -> Any:
-    """Return the pymongo collection for writes outside transactions that only one server acknowledges.
+    """Return the pymongo collection, for writes outside transactions. Only one server acknowledges these writes.
 
     Use it for claims, releases and heartbeats: a write that is lost with the server is simply repeated. These writes do
-    not wait for the majority, which may take some seconds to acknowledge writes again after an election.
+    not wait for the majority of the servers. After an election, the majority may acknowledge nothing for some seconds.
     """
     return connection.get_collection(name, write_concern=WriteConcern(w=1))
 
@@ -30,7 +30,7 @@ def tolerant_collection(name: str) -> Any:
     """Return the pymongo collection, for reading rows that other programs may have written.
 
     A moment that Python can't hold is read as DatetimeMS. Text that is not UTF-8 is read with replacement characters.
-    By default, such a row raises an error, and the rows after it can't be read either.
+    By default, reading such a row raises an error, and the rows after it can't be read either.
     """
     usual = connection.get_collection(name).codec_options
     return _Collection(
@@ -42,7 +42,7 @@ def tolerant_collection(name: str) -> Any:
 
 
 class _Collection:
-    """A collection that adds the client session of the open transaction, so that each call takes part in it."""
+    """A collection whose calls take part in the open transaction. It passes the client session to each call."""
 
     def __init__(self, name: str, **options: Any) -> None:
         self._collection = connection.get_collection(name, **options)

@@ -1,4 +1,4 @@
-"""Two fixes of the query compiler of django-mongodb-backend 5.2.4.
+"""Two fixes for the query compiler of django-mongodb-backend 5.2.4.
 
 They can be removed when a release of the backend includes them.
 
@@ -53,7 +53,8 @@ class SQLCompiler(compiler.SQLCompiler):
     def build_query(self, columns: Any = None) -> Any:
         """Return the query.
 
-        If it reads whole documents (`columns` is None), add no fields that they already have, and drop deferred fields.
+        If the query reads whole documents (`columns` is None), it adds no fields that they already have. It drops the
+        deferred fields.
         """
         query = super().build_query(columns)  # type: ignore[no-untyped-call]
         if columns is None:
@@ -73,7 +74,7 @@ class SQLCompiler(compiler.SQLCompiler):
 
 
 class TolerantCompiler(SQLCompiler):
-    """Compiles SELECTs that can read odd values."""
+    """Compiles SELECTs that can read odd values (`tolerant.py`)."""
 
     @cached_property
     def collection(self) -> Any:

@@ -3,8 +3,9 @@
 | What | Its deadline |
 |---|---|
 | a request | REQUEST_SECONDS after its arrival (`api/middleware.py`) |
-| what a worker or a cluster does between tasks: claim, settle, release, heartbeat | QUEUE_SECONDS each |
-| a task, a management command | none, because these may take long |
+| what a worker or a cluster does between tasks: settle, release, heartbeat | QUEUE_SECONDS each |
+| a worker's claim | QUEUE_SECONDS, after the time for which it may wait for a message |
+| a task, a management command | none, because tasks and commands may take long |
 
 Each command gets the time that is left before the deadline, as the time-out of its socket and as `maxTimeMS` for the
 server. If there is no deadline, and the server hangs, pymongo's monitor notices after four seconds and ends all

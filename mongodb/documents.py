@@ -1,7 +1,7 @@
 """Makes model instances from documents that pymongo returns.
 
-Use it for findAndModify, which Django doesn't offer, and on hot paths. Django takes 1 to 2 ms to compile a query, and
-the backend looks up the converters of each embedded field anew for each document.
+Use this module for findAndModify, which Django doesn't offer, and on hot paths. Django takes 1 to 2 ms to compile a
+query, and the backend looks up the converters of each embedded field anew for each document.
 """
 
 from collections.abc import Callable, Collection, Mapping
@@ -92,7 +92,7 @@ def new_id() -> ObjectId:
 
 
 def without(deferred: Collection[str]) -> dict[str, bool] | None:
-    """Return the projection that leaves these fields out."""
+    """Return the projection that leaves these fields out, or None if there are none."""
     return dict.fromkeys(deferred, False) or None
 
 

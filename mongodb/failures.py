@@ -1,4 +1,4 @@
-"""Tells what an error of MongoDB means. The ORM wraps pymongo's errors, so these functions also examine the causes."""
+"""Tells what an error of MongoDB means. The ORM wraps pymongo's errors, so most functions also examine the causes."""
 
 import re
 from collections.abc import Iterator
@@ -10,7 +10,7 @@ from config.errors import ProductError
 TRANSIENT = "TransientTransactionError"
 WRITE_CONFLICT = 112
 DUPLICATE_KEY = 11000
-# Unauthorized, AuthenticationFailed
+# The codes of Unauthorized and AuthenticationFailed.
 REFUSED = (13, 18)
 FORBIDDEN_DATABASE = re.compile(r"not authorized on (?!admin )(\S+) to execute")
 

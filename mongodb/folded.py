@@ -1,4 +1,4 @@
-"""Searches that ignore case, accents and width, by indexes with a collation.
+"""Searches that ignore case, accents and width. They use indexes with a collation.
 
 The collation compares base letters only (the first level of the Unicode Collation Algorithm): `STRASSE` equals
 `straße`, `José` equals `jose`, and full-width letters equal normal ones. The index contains the folded text, so the
@@ -30,5 +30,5 @@ def find_folded(name: str, condition: Document, *, fields: Document, limit: int)
 
 
 def create_folded_index(schema_editor: Any, name: str, field: str, index: str) -> None:
-    """Create the index of a field that people search, unless it exists."""
+    """Create the index of a field that people search, unless the index exists."""
     schema_editor.connection.get_collection(name).create_index([(field, 1)], name=index, collation=FOLDED)

@@ -22,9 +22,9 @@ class Held(Exception):
 
 
 def update_unless_held(name: str, condition: Document, update: Document) -> int:
-    """Update the matching documents, all or none. Raise Held instead of waiting. Return how many were changed.
+    """Update all matching documents or none, and return how many were changed. Raises Held instead of waiting.
 
-    This takes two round-trips, because the update is a transaction of its own.
+    The call takes two round-trips, because the update is a transaction of its own.
     """
     documents = connection.get_collection(name)
     with connection.connection.start_session() as client_session:
@@ -40,10 +40,10 @@ def update_unless_held(name: str, condition: Document, update: Document) -> int:
 
 
 def update_within(name: str, condition: Document, update: Document, *, milliseconds: int) -> int | None:
-    """Update the matching documents. Return how many were changed.
+    """Update the matching documents, and return how many were changed.
 
-    Return None if transactions held some of the documents until the time was over. Other documents may then have been
-    changed.
+    Return None if transactions held some of the documents until `milliseconds` were over. Other documents may then have
+    been changed.
     """
     updates = [{"q": condition, "u": update, "multi": True}]
     command: dict[str, Any] = {"update": name, "updates": updates, "maxTimeMS": milliseconds}

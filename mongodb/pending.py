@@ -1,4 +1,4 @@
-"""Finds out whether the database can be used, which it can't before a restoration or its migrations are complete."""
+"""Finds out whether the database can be used: no restoration is unfinished, and no migration is missing."""
 
 from functools import cache
 
@@ -17,7 +17,7 @@ MOST_NAMED = 5
 
 
 def why_not_ready() -> str:
-    """Return in one sentence why the database can't be used; "" if it can. Raises pymongo's errors."""
+    """Return in one sentence why the database can't be used, or "" if it can be used. Raises pymongo's errors."""
     if is_half_restored():
         return HALF_RESTORED
     missing = missing_migrations()

@@ -27,14 +27,17 @@ def tolerant(rows: "QuerySet[Row]") -> "QuerySet[Row]":
 
 
 def as_text(value: Any) -> str:
-    """Return the text, or an odd value as text. `bson.Code` counts as odd, although it is a subclass of `str`."""
+    """Return the text, "" for None, or an odd value as text.
+
+    `bson.Code` counts as odd, although it is a subclass of `str`.
+    """
     if value is None:
         return ""
     return value if type(value) is str else str(value)
 
 
 def as_number(value: Any) -> int | None:
-    """Return the whole number, or None."""
+    """Return the number without its fraction, or None for any other value."""
     is_number = isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
     return int(value) if is_number else None
 

@@ -48,7 +48,7 @@ class _Pending:
     """What is written just before the commit.
 
     `inserts` are documents by collection. `collected` and `last_writes` are values by the function that writes them.
-    `last_writes` come after the others.
+    `last_writes` are written last. The commit waits until `not_before`.
     """
 
     inserts: defaultdict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))
@@ -58,7 +58,7 @@ class _Pending:
     not_before: datetime = LONG_AGO
 
 
-# The client session of a thread that has called `keep_client_session`.
+# The client session of this thread, if the thread has called `keep_client_session`.
 _kept_client_session: ContextVar[ClientSession | None] = ContextVar("kept_client_session", default=None)
 # The client sessions of transactions that were given up while MongoDB did not respond. A server that hung may continue
 # these transactions and hold their documents, so this process kills them before its next transaction. The client
@@ -107,7 +107,7 @@ def in_transaction() -> bool:
 def insert_at_commit(collection: str, *documents: Document) -> None:
     """Insert the documents just before the commit, in this order, with one insert_many for each collection.
 
-    A use case inserts its queue messages and timeline rows this way, and so needs only two round-trips for all of them.
+    A use case inserts its queue messages and timeline rows this way, so all of them take only two round-trips.
     """
     _open().inserts[collection].extend(documents)
 
@@ -123,8 +123,8 @@ def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
 def write_last(write: Callable[[dict[K, V]], object], key: K, value: V) -> None:
     """Call `write` once, after all other writes, with the newest value of each key that was given for it.
 
-    Use it for documents that other processes also write, because these processes must wait or give up from this write
-    until the commit.
+    Use it for documents that other processes also write. From this write until the commit, those processes must wait or
+    give up, so the write comes as late as possible.
     """
     values = _open().last_writes.setdefault(write, {})
     values[key] = value
@@ -152,7 +152,10 @@ def keep_client_session() -> Binary:
 
 
 def is_client_session(value: object) -> bool:
-    """Tell whether the value can be a client session's id. MongoDB kills no client session if one id is invalid."""
+    """Tell whether the value can be a client session's id.
+
+    If one of the ids is invalid, MongoDB kills no client session.
+    """
     return isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == UUID_BYTES
 
 

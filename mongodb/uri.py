@@ -11,7 +11,7 @@ from pymongo.uri_parser import parse_uri, split_options, validate_options
 
 SCHEME = "mongodb://"
 SRV_SCHEME = "mongodb+srv://"
-# A shorter time-out was probably meant in seconds. It would make every call fail.
+# A shorter time-out would make every call fail. It was probably meant in seconds, not in milliseconds.
 LEAST_SECONDS = 0.1
 TIMES = ("connecttimeoutms", "serverselectiontimeoutms", "sockettimeoutms", "timeoutms", "waitqueuetimeoutms")
 ESCAPE = "percent-encode what is special in user and password; ports are from 1 to 65535"
@@ -43,7 +43,7 @@ def read_uri(uri: str) -> Uri:
         parts = parse_uri(SCHEME + place)
     except (PyMongoError, ValueError, IndexError) as error:
         raise BadUri(ESCAPE) from error
-    # Such a database name or query is the rest of a password that contains an unencoded "/" or "?".
+    # A database name or a query like this is the rest of a password that contains an unencoded "/" or "?".
     if not _DATABASE.match(parts["database"] or "") or "@" in query:
         raise BadUri(ESCAPE)
     if is_srv and (len(parts["nodelist"]) != 1 or ":" in place.rpartition("@")[2]):

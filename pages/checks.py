@@ -1,4 +1,4 @@
-"""System checks of the address of pusher-js."""
+"""System checks of the address and the hash of pusher-js."""
 
 import re
 from typing import Any
@@ -14,7 +14,7 @@ _INTEGRITY = re.compile(r"sha(?:256|384|512)-[A-Za-z0-9+/]+={0,2}\Z")
 
 @register("pages")
 def check_pusher_js(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: PUSHER_JS_URL or its hash is malformed. W001: a file of another host has no hash."""
+    """E001: PUSHER_JS_URL or its hash is malformed. W001: pusher-js comes from another host, and has no hash."""
     url, integrity = settings.PUSHER_JS_URL, settings.PUSHER_JS_INTEGRITY
     messages: list[CheckMessage] = []
     if url and not _ADDRESS.match(url):

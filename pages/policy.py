@@ -1,4 +1,4 @@
-"""The Content-Security-Policy of the pages. It extends the policy of all pages by the vendor of realtime events."""
+"""The Content-Security-Policy of this app's pages: PAGES_POLICY, and what realtime events need."""
 
 from django.conf import settings
 

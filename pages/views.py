@@ -22,7 +22,7 @@ from pages.shared_texts import SHARED_TEXTS
 from pages.streamers_texts import STREAMERS_TEXTS
 
 Texts = Mapping[str, Any]
-# Browsers cache a page for as long as its scripts, so that after a minute both are of the same release.
+# Browsers cache a page for as long as its scripts, so after a minute the page and the scripts are of the same release.
 CACHE_CONTROL = "public, max-age=60"
 
 
@@ -55,9 +55,9 @@ class LivePage(Page):
     texts = STREAMERS_TEXTS
 
     def get(self, request: Request, goal_id: str) -> HttpResponse:
-        """The streamer's page.
+        """Get the streamer's page.
 
-        Returns the page of a show for its streamer. The path takes the id of the show or of its funding goal. The page
+        This is the page of a show for its streamer. The path takes the id of the show or of its funding goal. The page
         is the same for every id and caller. Its script signs the user in.
         """
         return super().get(request, goal_id)
@@ -70,9 +70,9 @@ class WatchPage(Page):
     texts = PAYERS_TEXTS
 
     def get(self, request: Request, goal_id: str) -> HttpResponse:
-        """The payer's page.
+        """Get the payer's page.
 
-        Returns the page of a show for those who have paid. The path takes the id of the show or of its funding goal.
+        This is the page of a show for those who have paid. The path takes the id of the show or of its funding goal.
         The page is the same for every id and caller. Its script signs the user in.
         """
         return super().get(request, goal_id)

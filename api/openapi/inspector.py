@@ -40,7 +40,10 @@ ONE_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$"
 
 
 class ApiSchema(AutoSchema):
-    """Adds texts, headers, problems, and the rules of our serializers and fields. `operation` sets the attributes."""
+    """Adds texts, headers, problems, and the rules of our serializers and fields.
+
+    `api.openapi.operations.operation` sets the attributes.
+    """
 
     constant_headers: Mapping[str, str] = {}
     uses_database = True
@@ -119,7 +122,7 @@ class ApiSchema(AutoSchema):
         return parameters
 
     def _map_serializer_field(self, field: Any, direction: str, bypass_extensions: bool = False) -> Schema:  # noqa: FBT001, FBT002
-        """Add the patterns of our fields."""
+        """Return the schema of the field. Fields of our own classes get a pattern."""
         schema: Schema = super()._map_serializer_field(field, direction, bypass_extensions)  # type: ignore[no-untyped-call]
         if isinstance(field, OneLineField):
             schema["pattern"] = ONE_LINE
@@ -130,9 +133,9 @@ class ApiSchema(AutoSchema):
         return schema
 
     def _map_basic_serializer(self, serializer: Any, direction: str) -> Schema:
-        """Forbid other fields in bodies.
+        """Return the schema of the serializer. It forbids unknown fields in the bodies of requests.
 
-        Leave out `readOnly`, because no class is the body of both a request and a response.
+        `readOnly` is left out, because no class is the body of both a request and a response.
         """
         schema: Schema = super()._map_basic_serializer(serializer, direction)  # type: ignore[no-untyped-call]
         if isinstance(serializer, StrictSerializer):

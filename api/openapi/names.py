@@ -55,7 +55,7 @@ class Names:
                 content["schema"] = self._named(f"{name}Answer", content["schema"])
 
     def _named(self, name: str, schema: Schema) -> Schema:
-        """Return the schema with references in place of its parts. If it is such a part itself, return a reference."""
+        """Return the schema with references in place of its parts, or a reference if the schema itself is a part."""
         for word in ("oneOf", "anyOf", "allOf"):
             if word in schema:
                 return {**schema, word: [self._named(name, each) for each in schema[word]]}

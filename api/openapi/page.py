@@ -16,7 +16,8 @@ from api.openapi.page_fields import Field, a_field, marked_up
 from api.openapi.schemas import Schema, resolved
 from api.problems import CONTENT_TYPE
 
-# The calls of a first evening in their order: the operation, the name of the example that is sent, and an explanation.
+# The calls of the section "Getting started", in their order. Each has its operation, the name of the example that is
+# sent, and an explanation.
 STEPS = (
     ("signIn", "A streamer signs in", "Exchange name and password for an access token. All calls below need one."),
     ("createSession", "A title", "The streamer goes live."),

@@ -43,7 +43,7 @@ class Field:
 
 
 def a_field(made: Schema, name: str, schema: Schema, **more: Any) -> Field:
-    """Return the field of a schema in the document."""
+    """Return a schema of the document as a field."""
     inner = resolved(made, schema)
     while "items" in inner or "oneOf" in inner:
         inner = resolved(made, inner["items"] if "items" in inner else inner["oneOf"][0])

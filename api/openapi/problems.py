@@ -1,4 +1,4 @@
-"""The problems that an operation can return, from the errors that it can raise."""
+"""The problems that an operation can return, made from the errors that it can raise."""
 
 from collections.abc import Iterable
 
@@ -23,7 +23,8 @@ EXAMPLES = {
     Throttled: Throttled(wait=30),
     UnsupportedMediaType: UnsupportedMediaType("text/plain"),
 }
-# Some operations return these codes with a text of their own. The example that all others share is made first.
+# Some operations return the codes of these errors with a text of their own. The examples that all other operations
+# share are made first.
 GENERAL = (NotAuthenticated, IdempotencyKeyReused, ValidationError)
 
 

@@ -19,7 +19,7 @@ def words() -> dict[str, dict[str, str]]:
 
 
 def describe_properties(document: Schema) -> None:
-    """Put each description before the text that the schema already has. That text often is the unit."""
+    """Put each description before the text that the schema already has. That text is often the unit."""
     for name, schema in document["components"]["schemas"].items():
         properties = schema.get("properties", {})
         for key, text in (words()[ANY_SCHEMA] | words().get(name, {})).items():

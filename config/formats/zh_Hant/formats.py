@@ -1,6 +1,6 @@
 """Formats of times with seconds, because a show starts at a certain second.
 
-Forms show a time in the first format of its list. In Django's own lists for zh-hant, that format has no seconds, so
+A form shows a time in the first of the input formats. In Django's own lists for zh-hant, that format has no seconds, so
 saving an unchanged form would drop the seconds.
 """
 

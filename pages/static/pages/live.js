@@ -54,7 +54,7 @@ run({
 function showPicture(picture) {
   showConnection(picture.connection);
   if (picture.connection.state === "starting") return;
-  if (!isBusy && picture.state !== answeredIn) put("answer", ""); // the message is about a state that has passed
+  if (!isBusy && picture.state !== answeredIn) put("answer", ""); // the message is about an earlier state
   put("session", picture.session?.title ?? "");
   put("title", (picture.show ?? picture.funding)?.levels.at(-1)?.title ?? say("title"));
   showStanding(picture);
@@ -87,7 +87,11 @@ function showEnd({ state, show: goal, lateSeconds }) {
   before = goal && { id: goal.id, end, state };
 }
 
-/** Return what becomes of the payments, unless the reason already says so. @param {StreamerPicture} picture */
+/**
+ * Return what becomes of the payments. The text is empty before the end, or if the reason already says so.
+ *
+ * @param {StreamerPicture} picture
+ */
 function outcome({ state, reason, settlement }) {
   const isOver = state === "ended" || (state === "lapsed" && reason === "session_ended");
   return isOver && settlement?.payers ? say(`outcome_${settlement.state}`) : "";
@@ -103,7 +107,7 @@ function showCommands({ state, reason, show: goal }) {
   for (const button of minutes()) {
     button.textContent = say(state === "cancelled" ? "in_minutes" : "more_minutes", { minutes: button.dataset.minutes ?? "" });
   }
-  // Once its time has passed, a show may have been performed before the database was restored from a backup.
+  // A show whose time has passed cannot be cancelled here: it may have been performed before a backup was restored.
   show("cancel", state === "waiting" && (goal?.access_exp ?? 0) > (client?.now() ?? 0));
   show("end", state === "live");
   show("send-again", state === "live");
@@ -204,7 +208,7 @@ async function order(command) {
   }
 }
 
-/** Move the focus to the title if the focused button is gone. */
+/** Move the focus to the title if a command has hidden the focused button. */
 function keepFocus() {
   const focused = document.activeElement;
   const isLost = focused === document.body || focused?.checkVisibility() === false;

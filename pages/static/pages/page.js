@@ -52,7 +52,7 @@ export function say(name, values = {}) {
 }
 
 /**
- * Return the text of this name for a number of things. A single thing has a text of its own.
+ * Return the text of this name for a number of things. A single thing may have a text of its own, named `{name}_one`.
  *
  * @param {string} name
  * @param {number} count
@@ -62,7 +62,7 @@ export function sayCount(name, count) {
 }
 
 /**
- * Show this text. An unchanged text is left alone, because a screen reader would repeat it.
+ * Show this text in the element. An unchanged text is left alone, because a screen reader would repeat it.
  *
  * @param {string} id
  * @param {string} text
@@ -77,7 +77,7 @@ export function show(id, isShown) {
   $(id).hidden = !isShown;
 }
 
-/** Return a moment in the reader's zone: the time, and the day if it is not today. @param {number} seconds */
+/** Return a moment in the reader's time zone: the time, and the day if it is not today. @param {number} seconds */
 export function moment(seconds) {
   const at = new Date(seconds * 1000);
   const isToday = Math.abs(Date.now() - at.getTime()) < DAY_SECONDS * 1000 && at.getDate() === new Date().getDate();
@@ -85,10 +85,10 @@ export function moment(seconds) {
   const time = { hour: "2-digit", minute: "2-digit", hourCycle: "h23", timeZoneName: "short" };
   if (!isToday) Object.assign(time, { day: "numeric", month: "short", weekday: "short" });
   if (seconds % 60) time.second = "2-digit";
-  return new Intl.DateTimeFormat(language, time).format(at).replace(/[[\]]/g, ""); // Chinese puts the zone in brackets
+  return new Intl.DateTimeFormat(language, time).format(at).replace(/[[\]]/g, ""); // Chinese formats put the zone in brackets
 }
 
-/** Return the day and the time of a moment, in the reader's zone. @param {number} seconds */
+/** Return the day and the time of a moment, in the reader's time zone. @param {number} seconds */
 export function dayAndTime(seconds) {
   return new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "short", hourCycle: "h23" }).format(seconds * 1000);
 }
@@ -144,7 +144,7 @@ export function showClock({ state, show: goal }, now) {
 }
 
 /**
- * Let the user sign in, find the session of the goal that the address names, and open the client.
+ * Let the user sign in. Then find the session of the goal that the page's address names, and open the client.
  *
  * @param {Kind} kind
  */

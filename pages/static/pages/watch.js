@@ -15,7 +15,7 @@ let payments = /** @type {Data[]} */ ([]);
 /** @type {ReturnType<typeof viewer>} */
 let client;
 let ends = { id: "", at: 0 };
-/** What was known at the server's last explanation. */
+/** What `known` returned at the server's last explanation. */
 let explained = "";
 
 run({
@@ -73,7 +73,7 @@ function showEnd({ show: goal, credentials }) {
   ends = { id: goal.id, at: credentials.exp };
 }
 
-/** A real player would join the room here, and leave it without credentials. @param {ViewerPicture} picture */
+/** A real player would join the room here, and leave it when there are no credentials. @param {ViewerPicture} picture */
 function showPlayer({ state, credentials }) {
   const identity = credentials?.byteplus_rtc_info;
   const isWaited = state === "waiting" || state === "entering" || state === "funding";
@@ -85,7 +85,7 @@ function showPlayer({ state, credentials }) {
   put("user", identity?.user_id ?? "");
 }
 
-/** Ask the server why the viewer is let in or not. */
+/** Ask the server why the viewer is or is not let in, and show its answer. */
 async function explain() {
   const { show: goal, funding, me } = client.picture;
   const explains = (explained = known(client.picture));
@@ -95,7 +95,7 @@ async function explain() {
     const { code, explanation } = await asked.get(`/goals/${(goal ?? funding)?.id}/viewers/${me?.id}?lang=${language}`);
     why = say(`why_${code}`) || explanation;
   } catch {
-    // `why` remains the text that the server cannot say why.
+    // `why` keeps its text: the server cannot say why.
   }
   if (explains === explained) put("why", why);
 }
