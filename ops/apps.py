@@ -1,4 +1,4 @@
-"""What operators need: health, metrics, the web server, checks of the deployment."""
+"""What operators need: health, metrics, the web server, and checks of the deployment."""
 
 from django.apps import AppConfig
 from django.core.management import CommandError
@@ -6,12 +6,12 @@ from django.db.models.signals import pre_migrate
 
 
 class OpsConfig(AppConfig):
-    """Registers the checks, and connects the counter of the cache's failures and a guard of half-restored databases."""
+    """Registers the checks, counts the failures of the cache, and keeps `migrate` from half-restored databases."""
 
     name = "ops"
 
     def ready(self) -> None:
-        """Import the modules of the first two, and connect the guard."""
+        """Import the modules of the checks and of the counter, and connect the receiver that `migrate` calls."""
         from ops import checks  # noqa: F401, PLC0415 - not before the apps are loaded
         from ops.metrics import caching  # noqa: F401, PLC0415 - likewise
 
@@ -19,7 +19,10 @@ class OpsConfig(AppConfig):
 
 
 def _refuse_half_restored_database(**_signal: object) -> None:
-    """Raise CommandError. `migrate` would fail at the first collection that the restoration has created."""
+    """Raise CommandError if the database is half restored.
+
+    `migrate` would fail at the first collection that the restoration has created.
+    """
     from mongodb import pending  # noqa: PLC0415 - not before the apps are loaded
 
     if pending.is_half_restored():

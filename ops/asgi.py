@@ -35,8 +35,8 @@ Send = Callable[[Message], Awaitable[None]]
 MOST_BODY_BYTES = 4 * 1024 * 1024
 IN_MEMORY_BYTES = 64 * 1024  # larger bodies wait in a temporary file
 BODY_WITHIN_SECONDS = 30.0
-# Requests for this path need no thread, so that a load balancer does not take a busy process for a dead one. They make
-# no query.
+# Requests for this path are answered without a thread, so that a load balancer does not take a busy process for a dead
+# one. They make no query.
 PROBE = "/healthz"
 # Sign-ins wait for their turn to check a password (api/password_gate.py). They wait in threads of their own: one for
 # the check, one for each sign-in that may wait, and some to refuse all others at once.
@@ -97,7 +97,7 @@ class InThreads:
         return await self._answer_in(pool, environ, began)
 
     def _answer_in(self, pool: ThreadPoolExecutor, environ: Environ, began: float) -> asyncio.Future[Answer]:
-        """Run the request in one of these threads.
+        """Run the request in a thread of the pool. Return a future of the response.
 
         `run_in_executor` does the same with two chained futures, and serves 5% fewer requests when the process is busy.
         """
@@ -150,7 +150,10 @@ def _refuse_by_headers(environ: Environ) -> None:
 
 
 def _reads_body(environ: Environ) -> bool:
-    """Tell whether the product reads the body: it must have a `Content-Length` of at most MAX_BODY_BYTES."""
+    """Tell whether the server reads the body.
+
+    It does not read a body with a `Transfer-Encoding`, nor one of more than MAX_BODY_BYTES.
+    """
     length = int(environ.get("CONTENT_LENGTH") or 0)
     return "HTTP_TRANSFER_ENCODING" not in environ and length <= settings.MAX_BODY_BYTES
 
@@ -172,7 +175,7 @@ async def _read_body(receive: Receive) -> IO[bytes]:
 
 
 async def _is_complete(body: IO[bytes], receive: Receive) -> bool:
-    """Write the next part, and tell whether it was the last one. Raises TimeoutError if the client has left."""
+    """Add the next part to the body. Return whether it was the last one. Raises TimeoutError if the client has left."""
     message = await receive()
     if message["type"] == "http.disconnect":  # the client is gone, or gunicorn has lost patience
         raise TimeoutError

@@ -1,4 +1,4 @@
-"""System checks of a deployment: its database, its cache, its vendors, its host names."""
+"""System checks of a deployment, for example of its database, its cache, its vendors and its host names."""
 
 import os
 import re
@@ -18,11 +18,11 @@ from mongodb.uri import BadUri, Uri, read_uri
 from ops.retention.selection import ARCHIVABLE, LEAST_DAYS, MOST_DAYS
 
 NAME_OF_DATABASE = re.compile(r"[A-Za-z0-9_-]{1,63}\Z")
-# The product needs these values. A URI with other values is refused, because its author expects them to be used.
+# The product needs these values. A URI with others is refused, because its author expects the others to be used.
 NEEDED = {"w": "majority", "journal": "true", "readpreference": "primary"}
 STAND_INS = ("console", "locmem")
 LEAST_TOKEN = 16
-# Variables of other programs whose names begin like ours.
+# Variables of other programs whose names begin like those of our settings.
 NOT_OURS = frozenset({"Q_CLUSTER_NAME"})
 OUR_PREFIXES = ("Q_", "PUSHER_", "BYTEPLUS_", "THROTTLE_")
 ALIKE = 0.85
@@ -89,7 +89,7 @@ def check_cache(**_kwargs: Any) -> list[CheckMessage]:
 def _is_redis(url: str) -> bool:
     try:
         parts, pool = urlsplit(url), ConnectionPool.from_url(url)
-        pool.make_connection()  # does not connect, but raises for an unknown option
+        pool.make_connection()  # does not connect, but raises if an option is unknown
     except (ValueError, TypeError, AttributeError):
         return False
     is_place = bool(parts.path) if parts.scheme == "unix" else bool(parts.hostname)
@@ -151,7 +151,7 @@ def check_shared_cache(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("ops")
 def check_retention(**_kwargs: Any) -> list[CheckMessage]:
-    """E009: the setting names a collection that is never deleted from, or an impossible number of days."""
+    """E009: RETENTION_DAYS names a collection that can't be archived, or an impossible number of days."""
     hint = f"{{collection: days}}, with whole days from {LEAST_DAYS} to {MOST_DAYS} for {' or '.join(ARCHIVABLE)}."
     return [
         Error(f"RETENTION_DAYS can't have {days!r} days for {name}.", hint=hint, id="ops.E009")

@@ -1,4 +1,4 @@
-"""The checks of `manage.py doctor`: what keeps shows from starting or people from being told, and what to do."""
+"""The checks of `manage.py doctor`: what keeps shows from starting or people from being told, and what to do then."""
 
 import time
 from collections.abc import Callable, Iterator
@@ -32,7 +32,7 @@ from taskqueue.queues import Queue
 ANSWERED_WITHIN_SECONDS = 5.0
 OLDEST_MAJOR_VERSION = 6
 PROBES = "doctor_probes"
-# The states of a healthy member.
+# The states of a healthy member of the replica set.
 HEALTHY = ("PRIMARY", "SECONDARY", "ARBITER")
 MOST_SECONDS_BEHIND = 10.0
 # The primary gets a heartbeat from each other member every 2 s.
@@ -81,7 +81,7 @@ def _cache() -> Iterator[Finding]:
 
 
 def _mongodb() -> Iterator[Finding]:
-    """Report problems of the whole replica set. If it fails, doctor makes no further checks of the database."""
+    """Report problems of the whole replica set. If this check fails, doctor makes no others that need MongoDB."""
     hello = connection.get_database().command("hello")
     version = connection.connection.server_info()["version"]
     if int(version.partition(".")[0]) < OLDEST_MAJOR_VERSION:
@@ -146,11 +146,10 @@ def _transactions() -> Iterator[Finding]:
 
 
 def _clock() -> Iterator[Finding]:
-    """Compare the clocks of this host and of hosts with a qcluster with the database's clock.
+    """Compare the database's clock with the clocks of this host and of the hosts that run a qcluster.
 
-    After that, this process uses the right time.
-
-    A wrong clock is not a failure, because the host then uses the database's clock, and shows still start on time.
+    After that, this process uses the right time. A wrong clock is not a failure, because the host then uses the
+    database's clock, and shows still start on time.
     """
     ClockWatch().look()
     skews = {host_of(cluster["_id"]): cluster.get("skew_seconds") or 0.0 for cluster in living_clusters()}

@@ -34,7 +34,7 @@ class CanNotForget(ProductError):
 
 
 def forget(user_id: str) -> None:
-    """Forget the user. Idempotent, so it can be run again if it was interrupted.
+    """Forget the user. If this function was interrupted, it can be run again.
 
     Raises CanNotForget for an unknown user, and for a streamer whose session or show is not over.
     """
@@ -45,7 +45,7 @@ def forget(user_id: str) -> None:
         raise CanNotForget("The user has a live session. End it first.")
     if collection(GOALS).find_one({**UNENDED.condition(GoalKind.SHOW), "metadata.user_id": user_id}, {"_id": True}):
         raise CanNotForget("The user has a show that has not ended. End or cancel it first.")
-    # The account comes last, because its name is needed to find the rows.
+    # The account comes last, because its name is needed to find the timeline entries.
     _rewrite_timelines(user)
     run_in_transaction(partial(_empty_account, user))
 

@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # the master
 
 wsgi_app = "config.wsgi"
 worker_class = "ops.gunicorn_worker.Worker"
-# As many processes as cores, because Python runs only one of a process' threads at a time.
+# At least two processes, and as many as cores, because Python runs only one of a process' threads at a time.
 workers = max(2, len(os.sched_getaffinity(0)))
 # The threads of each process that run requests. Connections need no threads.
 threads = 4
@@ -72,7 +72,7 @@ def on_starting(_server: Any) -> None:
 
 
 def on_reload(server: Any) -> None:
-    """Let the old workers go on until a new worker serves."""
+    """Let the old workers go on until a new worker accepts connections."""
     gunicorn_worker.handover.last_old_age = server.worker_age
 
 

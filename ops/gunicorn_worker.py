@@ -1,6 +1,6 @@
 """gunicorn's ASGI worker, with time-outs and with refusals that clients can parse.
 
-Made for gunicorn 27.0, whose ASGI worker waits for a request for ever and sends refusals in plain text.
+Made for gunicorn 27.0, whose ASGI worker waits for a request without a limit and sends refusals in plain text.
 """
 
 import asyncio
@@ -14,7 +14,8 @@ from typing import Any
 from gunicorn.asgi.protocol import ASGIProtocol
 from gunicorn.workers.gasgi import ASGIWorker
 
-# The limit for the headers, counted from a request's first byte, or for the first request from the connection's start.
+# The headers must arrive within this time, counted from the request's first byte. For the first request of a
+# connection, it is counted from the start of the connection.
 HEADERS_WITHIN_SECONDS = 10.0
 # A client that reads nothing of its response for this long is cut off.
 READ_WITHIN_SECONDS = 60.0
@@ -28,14 +29,14 @@ OVERLOADED = 503
 TIMED_OUT = 408
 
 
-# An old worker waits at most this long for a new worker that serves, and then stops nevertheless.
+# An old worker waits at most this long for a new worker that accepts connections. Then it stops nevertheless.
 SUCCESSOR_WITHIN_SECONDS = 60.0
 
 
 class Handover:
-    """Shared memory by which old workers learn whether a new worker serves after a reload.
+    """Shared memory from which old workers learn after a reload whether a new worker accepts connections.
 
-    gunicorn stops the old workers as soon as it has forked new workers, which have to load the application first.
+    gunicorn stops the old workers as soon as it has forked new workers. These still have to load the application.
     """
 
     def __init__(self) -> None:
@@ -43,7 +44,7 @@ class Handover:
 
     @property
     def last_old_age(self) -> int:
-        """The age of the youngest worker that is to stop, as gunicorn numbers its workers, or 0 before any reload."""
+        """The age (gunicorn's number) of the youngest worker that is to stop, or 0 before any reload."""
         return int(self._ages[0])
 
     @last_old_age.setter
@@ -55,7 +56,7 @@ class Handover:
         self._ages[1] = max(self._ages[1], age)
 
     def lacks_successor(self, age: int) -> bool:
-        """Tell whether the worker of this age is to be replaced, but no new worker serves yet."""
+        """Tell whether the worker of this age is to be replaced, and no new worker accepts connections yet."""
         return age <= self.last_old_age and self._ages[1] <= self.last_old_age
 
 
@@ -86,7 +87,8 @@ class Worker(ASGIWorker):
     def handle_exit_signal(self) -> None:
         """Stop gracefully: from now on, each response is the last one of its connection.
 
-        gunicorn's own `alive` would also end connections whose last response has promised to keep them open.
+        If gunicorn's own `alive` were set to False, gunicorn would also end connections whose last response has
+        promised to keep them open.
         """
         self.is_stopping = True
 
@@ -199,7 +201,7 @@ class Connection(ASGIProtocol):
         self._unread = self.worker.loop.call_later(READ_WITHIN_SECONDS, self.transport.abort)
 
     def resume_writing(self) -> None:
-        """End the limit: the client has read enough."""
+        """Lift the limit, because the client has read enough."""
         if self._unread:
             self._unread.cancel()
         super().resume_writing()
@@ -250,7 +252,7 @@ class Connection(ASGIProtocol):
         self._close_transport()
 
     def _send_error_response(self, status: int, *_text: Any) -> None:
-        """Send a problem in place of gunicorn's text, which quotes the request."""
+        """Send a problem+json response in place of gunicorn's text, which quotes the request."""
         if self._closed:
             return
         peer = self.transport.get_extra_info("peername")
@@ -269,7 +271,7 @@ class Connection(ASGIProtocol):
         return False
 
     def _close_transport(self) -> None:
-        """Note that the last response was sent, then wait until the client has read it.
+        """Note that the last response was sent, and wait until the client has read it.
 
         If the connection were closed while the client is still sending, the kernel would reset it, and the client might
         lose the response.

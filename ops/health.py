@@ -29,7 +29,7 @@ class ProbeView(PublicView):
 
 
 class Healthz(ProbeView):
-    """`GET /healthz` tells whether the process runs. It asks no database."""
+    """`GET /healthz` tells whether the process runs. It uses no database."""
 
     def get(self, request: Request) -> Response:
         """Is the process up?
@@ -43,7 +43,7 @@ class Healthz(ProbeView):
 class Readyz(ProbeView):
     """`GET /readyz`: `{status, checks: {mongodb, migrations, queue, cluster, cache}}`, each "ok" or what is wrong.
 
-    If a check other than that of the cache fails, the answer is the problem `not_ready`, 503, with the same `checks`.
+    If a check other than that of the cache fails, the answer is the problem `not_ready` (503), with the same `checks`.
     """
 
     @raises(NotReady)

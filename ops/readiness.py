@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 OK = "ok"
 UNKNOWN = "unknown"
 AWAY = "away"
-# If one of these fails, the product works, but more slowly.
+# If one of these checks fails, the product works, but more slowly.
 DISPENSABLE = frozenset({"cache"})
 # The limit of all queries together, because a load balancer does not wait long.
 ANSWERED_WITHIN_SECONDS = 1.0

@@ -15,7 +15,7 @@ from config.requests import Request
 from ops.environ import Environ
 from ops.metrics.requests import RequestMetricsMiddleware
 
-# gunicorn refuses an unknown Transfer-Encoding with 501. We treat it as a fault of the client.
+# gunicorn refuses an unknown Transfer-Encoding with 501. We treat it like other bad requests.
 _ERRORS = {error.status: error for error in (RequestTimeout, UriTooLong, HeadersTooLarge, ProductError, Unavailable)}
 
 
@@ -25,7 +25,7 @@ def error_of(status: int) -> ProductError:
 
 
 def refusal(error: ProductError, environ: Environ) -> HttpResponse:
-    """Return the response with the id, the language and the headers that the middleware gives to every response.
+    """Return the response with the request id, language and headers that the middleware gives to every response.
 
     The response ends the connection.
     """

@@ -1,7 +1,7 @@
 """The structure of the database that `manage.py doctor` checks: the indexes and views that the migrations create.
 
 `structure.json` lists them. After you have written a migration that changes an index or a view, migrate an empty
-database, and write the file from that: `manage.py list_structure > ops/structure.json`.
+database, and write the file from it: `manage.py list_structure > ops/structure.json`.
 """
 
 import json
@@ -67,7 +67,7 @@ def _indexes(name: str) -> list[Document]:
 
 def _index(index: Any) -> Document:
     options = {name: index[name] for name in OPTIONS if name in index}
-    if "collation" in index:  # the server adds its version, and all options that were not chosen
+    if "collation" in index:  # the server adds a version, and all options that were not chosen
         options["collation"] = {name: index["collation"][name] for name in FOLDED}
     return {"name": index["name"], "key": [list(pair) for pair in index["key"].items()], **options}
 

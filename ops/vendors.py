@@ -1,4 +1,4 @@
-"""The calls that `manage.py doctor` makes to the vendors, in the same way as the product. They change nothing."""
+"""The calls that `manage.py doctor` makes to the vendors, in the same way as the product. The calls change nothing."""
 
 from collections.abc import Iterator
 

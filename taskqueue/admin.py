@@ -1,7 +1,7 @@
 """django-q's admin pages, without the power to call functions: nobody, not even superusers, can add or change rows.
 
-Staff need the view permission to see tasks and schedules, the delete permission to delete them, and a permission of
-its own to run failed tasks again. No page loads a Python object from a row.
+Staff need the view permission to see tasks and schedules, the delete permission to delete them, and the permission
+`resubmit_failure` to run failed tasks again. No page loads a Python object from a row.
 """
 
 from typing import Any, ClassVar
@@ -31,10 +31,10 @@ from taskqueue.results import shown
 from taskqueue.schedules import SCHEDULES, problem_of
 
 SHORT_CHARACTERS = 100
-# The most tasks that one action runs again. This keeps the page quick, and limits the new failures if the cause
-# persists.
+# The most tasks that one action runs again. The limit keeps the page quick, and keeps the number of new failures small
+# if the cause persists.
 MOST_AT_ONCE = 200
-# The name of the button.
+# The name of the button that runs a failed task again.
 RUN_AGAIN = "_run_again"
 
 admin.site.unregister([Success, Failure, Schedule, OrmQ])
@@ -104,7 +104,7 @@ class FailureAdmin(ResultAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the task with a button, or run it again if the button was pressed."""
+        """Show the task, or run it again if the button was pressed. Only users with the permission see it."""
         may = self.has_resubmit_permission(request)
         if request.method == "POST" and RUN_AGAIN in request.POST and object_id is not None:
             if not may:
@@ -119,7 +119,7 @@ class FailureAdmin(ResultAdmin):
 
     @admin.action(description=_("Run again"), permissions=["resubmit"])
     def resubmit(self, request: HttpRequest, failures: QuerySet[Failure]) -> None:
-        """Enqueue each of the tasks again, MOST_AT_ONCE at most.
+        """Enqueue the tasks again, but at most MOST_AT_ONCE of them.
 
         Report how many were enqueued, why others could not be, and whether any were left out.
         """
@@ -157,7 +157,7 @@ class ScheduleList(ChangeList):
 
 @admin.register(Schedule)
 class ScheduleAdmin(TolerantAdmin):
-    """Schedules, each with its error, if any. They are made in code, for durable tasks."""
+    """Schedules, each with its problem, if any. They are made in code, for durable tasks."""
 
     list_display = ("name", "func", "args", "schedule_type", "repeats", "next_run", "problem")
     list_display_links = ("name", "func")
@@ -206,7 +206,7 @@ class QueuedTaskAdmin(TolerantAdmin):
 
     @admin.display(description=_("request"))
     def request_id(self, message: OrmQ) -> str:
-        """Return the request from which the message comes."""
+        """Return the id of the request that queued the message."""
         return _of_package(message, "request_id")
 
     @admin.display(description=_("queued at"))
@@ -216,7 +216,10 @@ class QueuedTaskAdmin(TolerantAdmin):
 
 
 def _of_package(message: OrmQ, name: str) -> str:
-    """Return a field of the message's package as text. If the package can't be read, say so in `func` only."""
+    """Return a field of the message's package as text, or "" if it is null.
+
+    If the package can't be read, return a note that says so for `func`, and "" for the other fields.
+    """
     try:
         value = read(message.payload).get(name)
     except (BadSignature, ValueError, KeyError, TypeError):

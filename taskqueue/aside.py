@@ -27,12 +27,12 @@ from taskqueue.periodic import periodic_ids, periodic_names
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 150
-# How long an update may take. It takes longer if an open transaction has deleted one of the messages, because a show is
-# being moved or cancelled.
+# How long an update may take. It takes longer if an open transaction, which moves or cancels a show, has deleted one of
+# the messages.
 MILLISECONDS = 25
-# How long to rest after a pass over all messages of a lane that were set aside, and how many of the unreadable messages
-# to remember.
+# How long to rest after a pass over all messages of a lane that were set aside.
 TRY_AGAIN_SECONDS = 30.0
+# How many unreadable messages a pass remembers.
 MOST_TRIED = 5000
 MOST_ATTEMPTS = 1_000_000
 _REQUIRED = {"_id": ObjectId, "key": str, "payload": str, "lock": datetime}
@@ -55,7 +55,10 @@ AFTER_TEXTS: Document = {}
 
 
 def odd_field(message: Document) -> str:
-    """Return the name of a field of a wrong type, or "". A subclass, such as BSON's `Code`, is wrong, too."""
+    """Return the name of a field whose value has a wrong type or is out of range, or "".
+
+    A subclass of `str`, such as BSON's `Code`, is a wrong type, too.
+    """
     for name, kind in _REQUIRED.items():
         if type(message.get(name)) is not kind:
             return name
@@ -80,9 +83,10 @@ def without_odd(found: Sequence[Document], key: str) -> list[Document]:
 
 
 def put_aside(messages: Collection[Document], key: str) -> None:
-    """Move the messages that no worker holds out of the lane. Some may stay if a transaction holds one of them.
+    """Move the messages out of the lane, except for those that a worker holds.
 
-    A message of a periodic task is deleted, because the task would not be queued again while the message exists.
+    If an open transaction has deleted one of the messages, some of them may stay. A message of a periodic task is
+    deleted, because the task would not be queued again while the message exists.
     """
     periodic = [message["_id"] for message in messages if _is_periodic(message)]
     if periodic:
@@ -95,7 +99,7 @@ def put_aside(messages: Collection[Document], key: str) -> None:
 def sweep(keys: Sequence[str], *, default: str) -> None:
     """Set aside the messages that no worker finds, because their `key` or `lock` is odd; see `without_odd`.
 
-    Messages with an odd key count for the lane `default`. Messages with an odd owner are released.
+    Messages with an odd key are set aside for the lane `default`. Messages with an odd owner are released.
     """
     for key in keys:
         after = [("key", f"{key}\0"), ("lock", MinKey())]
@@ -113,8 +117,8 @@ def sweep(keys: Sequence[str], *, default: str) -> None:
 class Pass:
     """One pass over the messages that were set aside under a key, the latest first.
 
-    It remembers the messages that it could not read. Once there are MOST_TRIED of them, it forgets them and goes on
-    with earlier messages.
+    It remembers the messages that it could not read. Once there are MOST_TRIED of them, it forgets the later ones and
+    goes on with earlier messages.
     """
 
     def __init__(self) -> None:
@@ -133,7 +137,7 @@ class Pass:
 
 
 class Tried:
-    """Passes over the messages that were set aside, by key. When a pass is over, the next one begins."""
+    """Passes over the messages that were set aside, by key. After a pass and a rest, the next pass begins."""
 
     def __init__(self) -> None:
         self._passes: dict[str, Pass] = {}
@@ -154,14 +158,14 @@ def take_back_readable(keys: Sequence[str], tried: Tried) -> int:
     aside = {f"{key}{UNREADABLE}": key for key in keys}
     found = tolerant_collection(MESSAGES).distinct("key", {"key": {"$in": list(aside)}})
     counts = {key: _take_back(name, key, tried.of(name)) for name, key in aside.items() if name in found}
-    bells.ring(key for key, count in counts.items() if count)  # workers of the earlier release don't hear it
+    bells.ring(key for key, count in counts.items() if count)  # workers of the earlier release don't hear the bells
     return sum(counts.values())
 
 
 def _take_back(name: str, key: str, under_way: Pass) -> int:
     untried = {"$type": "objectId", "$nin": [*under_way.tried]}
     others = {"key": name, "lock": {"$lte": under_way.up_to}, "_id": untried}  # excludes odd locks
-    # Without the hint MongoDB may choose to scan the primary key because of `$nin`.
+    # Without the hint, MongoDB may choose to scan the primary key because of `$nin`.
     look = tolerant_collection(MESSAGES).find(others, dict.fromkeys(LOOKS_AT, True)).hint("key_lock")
     found = list(look.sort("lock", -1).limit(MOST_AT_ONCE))
     now, unreadable = clock.now(), []

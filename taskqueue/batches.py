@@ -12,10 +12,11 @@ LOOKS = dict.fromkeys((*LOOKS_AT, "alone"), True)
 
 
 def choose(found: Sequence[Document], *, now: datetime) -> list[Document]:
-    """Return the first message and those that can be taken with it: messages of the same bulk task, up to its limits.
+    """Return the first message, and messages of the same bulk task that can be taken with it, up to the task's limits.
 
-    A message is taken alone if its task is not a bulk task, or if a worker has died while it held the message. Messages
-    that are claimed ahead are taken together only if they are due at the same moment, so that none waits for another.
+    A message is taken alone if its task is not a bulk task, or if the message is marked `alone` (`messages.py`).
+    Messages that are claimed ahead are taken together only if they are due at the same moment, so that none waits for
+    another.
     """
     first, *others = found
     task = BULK.get(first.get("name", ""))
@@ -44,7 +45,7 @@ def by_rank(found: Sequence[Document], *, due_at: datetime) -> list[Document]:
 
 
 def rank_conditions(key: str) -> list[Document]:
-    """Return a condition for each rank of the lane's tasks except the highest rank, the lowest first.
+    """Return a condition for each rank of the lane's tasks except the highest, beginning with the lowest rank.
 
     A condition also matches messages of lower ranks. It is used only if no message of a lower rank is due.
     """

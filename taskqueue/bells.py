@@ -1,8 +1,8 @@
 """Bells, with which a process that has queued a due message wakes a sleeping worker of its host.
 
 A bell is a FIFO next to the host's locks, so all clusters of the host hear it. Web servers don't ring: they queue many
-messages one by one, and a worker that comes later can take these together. A worker finds their messages, and those of
-other hosts, the next time it looks, at most `look_every` seconds later.
+messages one by one, and a worker that comes later can take these together. A worker finds the messages of web servers
+and of other hosts the next time it looks, at most `look_every` seconds later.
 """
 
 import os
@@ -30,7 +30,7 @@ def hang_up(keys: Iterable[str]) -> None:
 
 
 def ring(keys: Iterable[str]) -> None:
-    """Wake the worker that waits for messages of each lane, if this process belongs to a cluster."""
+    """Wake the worker that waits for messages in each of these lanes, if this process belongs to a cluster."""
     for key in keys if _bells else ():
         try:
             bell = open_bell(key, os.O_WRONLY, make=False)
@@ -45,7 +45,7 @@ def ring(keys: Iterable[str]) -> None:
 
 
 def wait(key: str, seconds: float) -> bool:
-    """Wait until the lane's bell rings, at most for this time. Return whether it has rung since the last wait."""
+    """Wait for at most `seconds` until the lane's bell rings. Return whether it has rung since the last wait."""
     bell = _bells.get(key)
     heard, _, _ = select.select([] if bell is None else [bell], [], [], max(0.0, seconds))
     if bell is None or not heard:

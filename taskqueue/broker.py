@@ -1,8 +1,8 @@
 """The precise broker, whose workers start each task at the moment when it is due.
 
-django-q's ORM broker polls, and its scheduler looks every 30 s. This broker sleeps until the next message is due. It
-can claim several messages at once, and a claim names its owner. It is based on `django_q/brokers/orm.py` of django-q2
-1.11, and keeps that broker's collection and admin page.
+django-q's ORM broker polls, and its scheduler looks for due tasks every 30 s. This broker sleeps until the next
+message is due. It can claim several messages at once, and a claim names its owner. It is based on
+`django_q/brokers/orm.py` of django-q2 1.11, and keeps that broker's collection and admin page.
 """
 
 import logging
@@ -36,17 +36,17 @@ from taskqueue.queues import Queue, look_every
 
 logger = logging.getLogger(__name__)
 
-# A worker claims a start this long before it is due, because a claim takes time. The task that starts shows then waits
-# for the exact moment before it commits.
+# A worker of the lane START claims a message this long before it is due, because a claim takes time. The task that
+# starts shows then waits for the exact moment before it commits.
 CLAIM_AHEAD = timedelta(milliseconds=12)
-# If a claim takes longer than this, an open transaction has deleted one of the messages, because a show is being moved
-# or cancelled. The worker then claims the other messages, and skips that message for a while.
+# If a claim takes longer than this, an open transaction, which moves or cancels a show, has deleted one of the
+# messages. The worker then claims the other messages, and skips that message for a while.
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
-# How much longer a worker waits for its turn to look than a stuck worker can live. After that time, the cluster that
-# should have killed the stuck worker must be stuck itself.
+# A worker waits for its turn to look until any stuck worker should have been killed, and then for this much longer.
+# After that time, the cluster that should have killed the stuck worker must be stuck itself.
 SPARE_SECONDS = 5.0
-# A worker that has waited in vain waits from then on only for as long as this many looks of other workers take.
+# A worker that has waited for its turn in vain waits from then on only for this many times `look_every`.
 LOOKS_OF_OTHERS = 4
 # The most messages that a look reads. A batch is chosen from them.
 LOOK_AT = 150
@@ -68,8 +68,8 @@ class PreciseBroker(ORM):
     Each process that claims makes its own broker.
     """
 
-    # The client session of this worker's transactions. If the worker dies in a transaction, the release of its claims
-    # aborts the transaction.
+    # The id of the client session of this worker's transactions. If the worker dies in a transaction, the release of
+    # its claims aborts the transaction.
     session: Binary | None = None
 
     def __init__(self, list_key: str | None = None) -> None:
@@ -80,7 +80,8 @@ class PreciseBroker(ORM):
         # The monotonic time from which the present claim counts as stuck, or 0.
         self.stuck_at: Any = RawValue("d", 0.0)
         self._ahead = CLAIM_AHEAD if self.list_key == Queue.START.value else timedelta(0)
-        # Messages that transactions have deleted, with their subjects, and the monotonic time until which to skip them.
+        # Messages that open transactions have deleted, each with its subject, and with the monotonic time until which
+        # to skip it.
         self._held: dict[ObjectId, tuple[str, float]] = {}
 
     @cached_property
@@ -101,8 +102,8 @@ class PreciseBroker(ORM):
     def claim(self, *, patience: timedelta = timedelta(0), unless: Callable[[], bool] = lambda: False) -> list[Claim]:
         """Claim the messages that are due and that one worker should take together; see `batches.choose`.
 
-        Wait for up to `patience` until a message is due, and return no messages as soon as `unless` is true. Only one
-        worker of a host looks at a time. The messages stay claimed until they are settled or released.
+        Wait for up to `patience` until a message is due, and return no messages as soon as `unless` returns true. Only
+        one worker of a host looks at a time. The messages stay claimed until they are settled or released.
         """
         seconds = patience.total_seconds() + QUEUE_SECONDS
         turn = exclusive(
@@ -127,7 +128,7 @@ class PreciseBroker(ORM):
 
     @contextmanager
     def _not_stuck_within(self, seconds: float) -> Iterator[None]:
-        """Count as stuck if the block takes much longer than `seconds`.
+        """Let the cluster count this worker as stuck if the block takes much longer than `seconds`.
 
         No other worker of the host can look while this worker is in the block.
         """
@@ -154,7 +155,7 @@ class PreciseBroker(ORM):
         return False
 
     def _look(self, *, until: datetime) -> list[Document]:
-        """Return the messages that nobody holds and that can be claimed by the moment, in the order to take them."""
+        """Return the messages that no worker holds and that can be claimed by `until`, in the order to take them."""
         found = self._find(before=until)
         now = clock.now()
         if not found or found[0]["lock"].replace(tzinfo=UTC) - self._ahead > now:
@@ -178,7 +179,7 @@ class PreciseBroker(ORM):
                 return sound
 
     def _besides_held(self) -> Document:
-        """Return a condition that excludes held messages, and all other messages of their subjects.
+        """Return a condition that excludes the messages that transactions hold, and all others of the same subjects.
 
         A transaction that holds one message of a subject holds all of them.
         """
@@ -230,15 +231,16 @@ class PreciseBroker(ORM):
     def acknowledge_all(self, message_ids: Sequence[ObjectId]) -> None:
         """Delete the messages of tasks that are done.
 
-        The deletion waits for the majority, because a failover must not bring the messages and their claims back.
+        The deletion waits for a majority of the servers, because a failover must not bring the messages and their
+        claims back.
         """
         collection(MESSAGES).delete_many({"_id": {"$in": list(message_ids)}})
 
     def retry_after(self, seconds: dict[ObjectId, float], *, uncounted: bool = False, alone: bool = False) -> None:
         """Give claimed messages back, each to be tried again after its pause in seconds.
 
-        With `alone`, each is claimed by itself from now on. An `uncounted` attempt says nothing about the messages,
-        because the vendor was away.
+        With `alone`, each is claimed by itself from now on. With `uncounted`, the attempt does not count: the vendor
+        was away, so the attempt says nothing about the messages.
         """
         now = clock.now()
         attempts = {"$inc": {"attempts": -1}} if uncounted else {}
@@ -281,7 +283,7 @@ def is_due(key: str) -> bool:
 
 
 def release_former(epochs: Mapping[str, int]) -> int:
-    """Release what the owners claimed before these epochs, and have forgotten. Return the number of messages."""
+    """Release what each owner claimed before its present epoch, and has forgotten. Return the number of messages."""
     former = [{"owner": owner, "epoch": {"$lt": epoch}} for owner, epoch in epochs.items() if epoch]
     if not former:
         return 0

@@ -12,7 +12,7 @@ MOST_WORKERS = 500
 
 @register("taskqueue")
 def check_workers(**_kwargs: Any) -> list[CheckMessage]:
-    """E001: a lane has no workers, so that its tasks would wait for ever, or more workers than a host can run."""
+    """E001: a lane has no workers, so its tasks would wait for ever, or it has more workers than a host can run."""
     cluster: dict[str, Any] = settings.Q_CLUSTER
     workers = {
         "Q_WORKERS": cluster["workers"],

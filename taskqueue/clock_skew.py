@@ -12,7 +12,7 @@ from mongodb.collections import connection
 
 logger = logging.getLogger(__name__)
 
-# If the host's clock differs by more, shows start noticeably early or late. Synchronised clocks differ by less.
+# If the two clocks differ by more than this, shows start noticeably early or late. Synchronised clocks differ by less.
 WARN_ABOVE_SECONDS = 0.05
 SAMPLES = 5
 # If the clocks disagree, this many consecutive measurements have to agree before the database's clock counts.
@@ -22,7 +22,7 @@ STEADY_WITHIN_SECONDS = 0.25
 
 
 class CountingClock(StrEnum):
-    """The clock that a process uses."""
+    """The clock that a process uses. With NONE, the right time is not known, and workers claim nothing."""
 
     HOST = "host"
     DATABASE = "database"
@@ -31,13 +31,13 @@ class CountingClock(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The lead of the database's clock over `clock.steady_seconds`, wrong by at most `uncertainty`."""
+    """The seconds by which the database's clock leads `clock.steady_seconds`, wrong by at most `uncertainty`."""
 
     lead: float
     uncertainty: float
 
     def agrees_with(self, other: "Measurement") -> bool:
-        """Tell whether the database's clock has gone on steadily between the two measurements."""
+        """Tell whether the database's clock has run steadily between the two measurements."""
         return abs(self.lead - other.lead) <= STEADY_WITHIN_SECONDS + self.uncertainty + other.uncertainty
 
 
@@ -50,7 +50,10 @@ class ClockWatch:
         self._counted: CountingClock | None = None
 
     def look(self) -> None:
-        """Measure, and decide. The first look measures IN_A_ROW times. Raises PyMongoError."""
+        """Measure the lead, and decide which clock counts. The first look measures IN_A_ROW times.
+
+        Raises PyMongoError.
+        """
         self._measured.append(self._measure())
         while len(self._measured) < IN_A_ROW:
             self._measured.append(self._measure())
@@ -90,12 +93,12 @@ def measure_lead() -> Measurement:
 
 
 def _confirms_host(measurement: Measurement) -> bool:
-    """Tell whether the two clocks agree by this measurement alone. They would not do so by accident."""
+    """Tell whether this measurement alone shows that the clocks agree. Wrong clocks would not agree by accident."""
     return abs(clock.skew_by(measurement.lead)) <= clock.MOST_SKEW_SECONDS + measurement.uncertainty
 
 
 def _sample() -> Measurement:
-    """Ask once. The server is assumed to have read its clock in the middle of the round-trip."""
+    """Ask the server for its time once. It is assumed to have read its clock in the middle of the round-trip."""
     asked = clock.steady_seconds()
     server = connection.get_database().command("hello")["localTime"].replace(tzinfo=UTC).timestamp()
     half = (clock.steady_seconds() - asked) / 2

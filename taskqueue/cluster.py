@@ -38,14 +38,14 @@ logger = logging.getLogger(__name__)
 
 CYCLE_SECONDS = 0.1
 BEAT_SECONDS = 5.0
-# How often to look for messages that no worker finds, because a field has a wrong type.
+# How often to look for messages that no worker finds, because one of their fields has a wrong type.
 SWEEP_SECONDS = 30.0
 # The claims of a dead cluster of this host are released within this time.
 LOOK_SECONDS = 1.0
-# After a message was taken back, every cycle looks for this long, because a worker of an earlier release may take the
-# message again.
+# For this long after a message was taken back, the cluster looks in every cycle, because a worker of an earlier release
+# may take the message again.
 MIXED_SECONDS = 10.0
-# Workers that die as soon as they start are not replaced in a tight loop.
+# The pause before a dead worker is replaced, so that workers that die as soon as they start cause no tight loop.
 RESPAWN_PAUSE_SECONDS = 0.2
 # The second stop signal ends even the running tasks.
 FORCE_AT = 2
@@ -89,7 +89,7 @@ class Cluster:
         self._mixed_until = 0.0
 
     def run(self) -> None:
-        """Wait for the database. Then work until SIGTERM or Ctrl-C, or with run_once until nothing is due."""
+        """Wait for the database. Then work until SIGTERM or Ctrl-C, or, with run_once, until nothing is due."""
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop_signal)
         if not await_database(unless=self._is_stopping, once=self._run_once):
@@ -161,7 +161,7 @@ class Cluster:
             kwargs={"parent": getpid(), "run_once": self._run_once},
         )
         process.start()
-        # The owner's name holds the start time of the process, so it is read while the process lives.
+        # The owner's name contains the start time of the process, so it is determined while the process lives.
         self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, epoch, timer))
 
     def _look(self) -> None:

@@ -62,10 +62,10 @@ class DurableTask:
     ) -> bool:
         """Insert a message that runs the task, with the commit of the open transaction or at once.
 
-        Tell whether the message was new. The task runs as soon as a worker is free, but not before `at`. With `once`
-        nothing is inserted if a message of this task with the same `once` exists. Use `once` outside of a transaction
-        only. `subject` is the id of the goal that the task is about, or "". `weight` says how much of a batch the
-        message takes (see `bulk`).
+        Return whether the message was new. The task runs as soon as a worker is free, but not before `at`. With `once`,
+        nothing is inserted if a message of this task with the same `once` exists. Use `once` only outside of a
+        transaction. `subject` is the id of the goal that the task is about, or "". `weight` says how much of a batch
+        the message takes (see `bulk`).
         """
         entry = self._message(args, at or due_at_once(), subject=subject, weight=weight)
         if once is None:
@@ -84,7 +84,7 @@ class DurableTask:
     def replace(self, *args: Primitive, at: datetime, subject: str, keep_earlier: bool = False) -> None:
         """Enqueue the task in place of all messages for the subject that still wait.
 
-        With `keep_earlier` the new message takes over the moment, and so the place in the queue, of a waiting message
+        With `keep_earlier`, the new message takes over the moment, and so the place in the queue, of a waiting message
         that is due earlier. After the commit of the open transaction, one message for the subject waits. A message that
         a worker holds is not replaced, and may still run, so the task must notice that it is outdated.
         """
@@ -101,7 +101,7 @@ class DurableTask:
         return bool(self.queued_among([subject]))
 
     def queued_among(self, subjects: Collection[str]) -> set[str]:
-        """Return those of the subjects of which a message waits, or is held by a worker.
+        """Return those of the subjects for which a message waits, or is held by a worker.
 
         A message outside of the lanes, for example one that was set aside, does not count, because no worker takes it.
         """
@@ -167,9 +167,9 @@ def bulk(
     """Make a module's function a bulk task of the lane.
 
     A batch has at most `most` messages, and together at most the weight `heaviest` (one message may weigh more). A lane
-    runs tasks of a lower `rank` first, and within a rank the messages that have been due longest. Rank 0 is for
-    what people wait for when a show starts, because at the same moment hundreds of other shows may end and funding
-    goals lapse. If `save` is false, the success of a call is not noted, because the task itself notes what it has done.
+    runs tasks of a lower `rank` first, and within a rank the messages that have been due longest. Rank 0 is for what
+    people wait for when a show starts, because hundreds of other shows may end, and funding goals may lapse, at the
+    same moment. If `save` is false, the success of a call is not noted, because the task itself notes what it has done.
     """
 
     def make(function: Callable[[Sequence[Call]], Sequence[Outcome]]) -> BulkTask:

@@ -1,7 +1,7 @@
-"""Ties the execution of a task to the request that queued it, and reports its outcome to other rooms.
+"""Ties the execution of a task to the request that queued it, and reports its outcome to other apps.
 
 A package carries the id of its request, so everything that the task logs, writes and enqueues carries the id, too. A
-periodic task comes from no request; a task that is resubmitted in the admin comes from the request of the admin.
+periodic task comes from no request. A task that is run again in the admin comes from the request to the admin.
 """
 
 import logging
@@ -39,7 +39,7 @@ class TaskOutcome:
 
 
 def acknowledge_failure() -> None:
-    """Make the failure of the running task final: django-q saves it as failed and does not deliver it again."""
+    """Make the failure of the running task final: django-q saves the task as failed and does not deliver it again."""
     if (package := _package.get()) is not None:
         package["ack_failure"] = True
 

@@ -1,4 +1,4 @@
-"""The heartbeat that each running cluster writes, so that others see that it is alive."""
+"""The heartbeat that each running cluster writes, so that other clusters see that it is alive."""
 
 import math
 from datetime import datetime

@@ -38,7 +38,7 @@ _without_until: dict[str, float] = {}
 
 
 class _GlanceIsOver(Exception):
-    """The signal that ends a glance has arrived."""
+    """The signal that ends a glance, one limited wait for a lock, has arrived."""
 
 
 @contextmanager
@@ -53,8 +53,8 @@ def exclusive(
 
     If the lock can't be taken, the block runs without it: workers then compete for messages, but each message is still
     claimed once. The cluster reports the reason (`problem`). The block also runs without the lock as soon as `unless`
-    is true, or after `within` seconds, because a frozen process would hold the lock for ever. A process that has waited
-    in vain waits only for `again_within` seconds from then on.
+    returns true, or after `within` seconds, because a frozen process would hold the lock for ever. A process that has
+    waited in vain waits only for `again_within` seconds from then on.
     """
     try:
         lock = _open(name)
@@ -85,7 +85,8 @@ def lock_directory() -> Path:
 def open_bell(name: str, flags: int, *, make: bool) -> int:
     """Open a FIFO that lies next to the locks, without blocking. Raises OSError.
 
-    `make` creates the FIFO if it is missing. A FIFO can be opened for writing only while a process reads it.
+    `make` creates the FIFO if it is missing. A FIFO can be opened for writing only while a process has it open for
+    reading.
     """
     with _directory(make=make) as directory:
         file = f"{_database()}-{name}.bell"
@@ -148,7 +149,7 @@ def _end_glance(*_signal: object) -> None:
 
 @contextmanager
 def _directory(*, make: bool) -> Iterator[int]:
-    """Open the directory, after checking who owns it."""
+    """Open the directory of the locks and yield its descriptor. Refuse the directory if another user owns it."""
     path = lock_directory()
     if make:
         path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)
@@ -164,7 +165,7 @@ def _directory(*, make: bool) -> Iterator[int]:
 
 
 def _own(opened: int, file: str) -> int:
-    """Return the opened file, or close it if it belongs to another user."""
+    """Return the opened file. If it belongs to another user, close it and raise LocksRefused."""
     try:
         _refuse_others(os.fstat(opened), lock_directory() / file)
     except LocksRefused:
@@ -180,6 +181,6 @@ def _refuse_others(found: os.stat_result, path: Path) -> None:
 
 @cache
 def _database() -> str:
-    """Return a name of this database on this server. The URI is hashed, because it may hold a password."""
+    """Return a name for this database on this server. The URI is hashed, because it may contain a password."""
     database = settings.DATABASES["default"]
     return f"{database['NAME']}-{sha256(str(database['HOST']).encode()).hexdigest()[:8]}"

@@ -14,7 +14,7 @@ class UnknownTask(ProductError):
 
 
 def find_task(path: str) -> DurableTask:
-    """Return the durable task at the dotted path. Raises UnknownTask; imports nothing but modules of installed apps."""
+    """Return the durable task at the dotted path. Raises UnknownTask. Imports only modules of installed apps."""
     if (known := TASKS.get(path)) is not None:
         return known
     if apps.get_containing_app_config(path) is None:

@@ -2,7 +2,7 @@
 
 A cluster releases at once the claims of its own dead workers, and of all dead processes in its place (host, boot and
 pid namespace). Other clusters release the claims of a place from which no cluster has been heard for Q_SILENCE seconds.
-Nothing is written to a message while a worker holds it, because the worker deletes it in a transaction.
+Nothing is written to a message while a living worker holds it, because the worker deletes it in a transaction.
 """
 
 import logging
@@ -51,7 +51,10 @@ class Contact:
 
 
 def release_dead_owners(*, also_silent: bool = False) -> int:
-    """Release the claims of dead processes here and, if `also_silent`, of silent places. Return their number."""
+    """Release the claims of dead processes in this place and, if `also_silent`, of all processes in silent places.
+
+    Return the number of messages.
+    """
     found = tolerant_collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
     owners = [owner for owner in found if isinstance(owner, str)]  # an owner that is a list may contain anything
     if not owners:
@@ -72,5 +75,5 @@ def forget_silent_clusters() -> None:
     """Remove the clusters that have been silent for a minute, by the database's clock."""
     silent = {"$nor": [heard_within(FORGET_AFTER_SECONDS)]}
     if names := [cluster["_id"] for cluster in tolerant_collection(CLUSTERS).find(silent, {"_id": True})]:
-        collection(CLUSTERS).delete_many(silent)  # a name that is not UTF-8 would not match
+        collection(CLUSTERS).delete_many(silent)  # a query for the names would miss those that are not UTF-8
         logger.critical("clusters have been silent for a minute clusters=%s", names)

@@ -1,9 +1,9 @@
 """Queue messages: django-q's task packages in the collection `django_q_ormq`.
 
-A message is `{key: lane, payload: signed package, lock: not before}` (`packages.py`). The messages of durable tasks
+A message is `{key: lane, payload: signed package, lock: not before}`; see `packages.py`. The messages of durable tasks
 also have `name`, `subject`, `request_id` and, if it is not 1, `weight`. While a worker holds a message, it has `owner`,
 `session` and `epoch`. It has `attempts` after its first claim, and `alone` if a worker has died while it held the
-message.
+message, or if the message's batch took too long.
 """
 
 from collections.abc import Sequence
@@ -23,7 +23,7 @@ from taskqueue.packages import Task, pack
 from taskqueue.queues import Queue
 
 MESSAGES = OrmQ._meta.db_table
-# The suffix of the key of messages that were set aside, because a worker could not read them.
+# The suffix of the key of messages that were set aside (`aside.py`).
 UNREADABLE = "-unreadable"
 # Unsets the fields of a claim.
 RELEASED = {"owner": "", "session": "", "epoch": ""}

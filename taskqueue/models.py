@@ -1,4 +1,4 @@
-"""The queue's models, in addition to django-q's: clusters, outages, and repairs by reconcilers."""
+"""The queue's models, in addition to django-q's: clusters, outages, repairs, and the pace of calls to vendors."""
 
 from django.db import models
 
@@ -42,7 +42,7 @@ class Outage(models.Model):
 
 
 class Repair(models.Model):
-    """How often a reconciler had to repair one thing; the id says what."""
+    """How often a reconciler, a task that looks for forgotten work, had to repair one thing. The id says what."""
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=100)
     count = models.IntegerField()

@@ -22,7 +22,7 @@ logger = logging.getLogger(__name__)
 
 OUTAGES = Outage._meta.db_table
 PROBE_EVERY = timedelta(seconds=0.5)
-# A prober that has not reported within this time counts as dead.
+# A prober, which is a worker that tries a message, counts as dead if it has not reported within this time.
 PROBE_LEASE = timedelta(seconds=3 * PROBE_SECONDS)
 
 
@@ -47,7 +47,7 @@ def is_passing(outcome: object) -> bool:
 
 
 def begin(vendor: str) -> None:
-    """Note that the vendor does not respond. The first probe is due in a moment."""
+    """Note that the vendor does not respond. The first probe is due after PROBE_EVERY."""
     now = clock.now()
     noted: dict[str, Any] = {"$setOnInsert": {"since": now, "probe_at": now + PROBE_EVERY}}
     if collection(OUTAGES).update_one({"_id": vendor}, noted, upsert=True).upserted_id:
@@ -55,7 +55,7 @@ def begin(vendor: str) -> None:
 
 
 def take_probe(vendor: str) -> bool:
-    """Become the prober if a probe is due and no other worker is probing."""
+    """Become the prober if a probe is due and no other worker is probing. Return whether this worker is the prober."""
     now = clock.now()
     taken = {"$set": {"probe_at": now + PROBE_LEASE}}
     # A `probe_at` that is missing, or too late to come from a prober, must not keep the vendor away for ever.

@@ -1,8 +1,8 @@
 """The pace of the calls to a vendor that limits calls per second, kept across all processes and hosts.
 
 One document for each vendor says when its next slot is free: `{_id: "byteplus", next_ms}`, in milliseconds of the
-database's clock. One command reserves a block of slots. A process that dies loses the slots that it has reserved, a
-tenth of a second at most.
+database's clock. One command reserves a block of slots. A process that dies loses the slots that it has reserved, which
+cover at most a tenth of a second.
 """
 
 import time
@@ -16,11 +16,11 @@ from mongodb.collections import Document, quick_collection
 from taskqueue.models import VendorPace
 
 PACES = VendorPace._meta.db_table
-# Calls arrive a little earlier or later than they were sent, so they are sent a little slower than the vendor allows.
+# Calls do not all take the same time to reach the vendor, so they are sent a little more slowly than it allows.
 SPARE = 1.06
 # The more slots a process reserves at once, the longer a more urgent call of another process waits.
 BLOCK_SECONDS = 0.1
-# If the next slot is later than this, the database's clock has been set back, and the pace begins anew.
+# If the next slot is further ahead than this, the database's clock has been set back, and the pace begins anew.
 LONGEST_AHEAD_MS = 60_000
 
 
@@ -41,7 +41,7 @@ def pace_of(vendor: str, per_second: int) -> Reserve | None:
 
 
 def _reserve(vendor: str, *, milliseconds: float) -> float:
-    """Move the vendor's next free slot by this time. Return the seconds to wait for the first of the reserved slots."""
+    """Move the vendor's next free slot by `milliseconds`. Return the seconds to wait for the first reserved slot."""
     asked_at = time.monotonic()
     try:
         reserved = _move_next(vendor, milliseconds)

@@ -41,7 +41,7 @@ def pack(package: Task) -> str:
 
 
 def unpack(payload: str) -> Task:
-    """Return the package. May raise anything if it can't be read, or is not signed by us."""
+    """Return the package. May raise any exception if the package can't be read, or is not signed with our key."""
     try:
         return read(payload)
     except signing.BadSignature:
@@ -51,6 +51,6 @@ def unpack(payload: str) -> Task:
 
 
 def read(payload: str) -> Task:
-    """Return a package that this release has made. Raises BadSignature for all others."""
+    """Return a package that `pack` has made. Raises BadSignature for all others."""
     package: Task = signing.loads(payload, salt=_SALT, serializer=PackageSerializer)
     return {"kwargs": {}, **{name: package[name] for name in _FIELDS if name in package}}

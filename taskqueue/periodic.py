@@ -10,7 +10,7 @@ from config import clock
 from taskqueue.durable import DurableTask, durable
 from taskqueue.schedules import run_due
 
-# The `once` of each message of a periodic task.
+# The argument `once` with which each message of a periodic task is enqueued.
 PERIODIC = "periodic"
 _INTERVALS: dict[DurableTask, int] = {}
 _CONDITIONS: dict[DurableTask, Callable[[], bool]] = {}
@@ -19,7 +19,7 @@ _CONDITIONS: dict[DurableTask, Callable[[], bool]] = {}
 def every(seconds: int, task: DurableTask, *, when: Callable[[], bool] | None = None) -> DurableTask:
     """Run the task once in each interval of this many seconds, however many clusters there are.
 
-    With `when`, the task is queued only if `when` is true, so that nothing is queued while there is nothing to do.
+    With `when`, the task is queued only if `when` returns true, so that nothing is queued while there is nothing to do.
     """
     _INTERVALS[task] = seconds
     if when:
@@ -38,7 +38,7 @@ def periodic_ids() -> list[ObjectId]:
 
 
 class RoutineFilter(logging.Filter):
-    """Drops the line that django-q logs when a periodic task begins. Such lines would hide what happens to shows.
+    """Drops the lines about the beginning of a periodic task. Such lines would hide what happens to shows.
 
     What a run finds to do is logged by the task itself, and by the tasks and signals that follow.
     """
@@ -74,7 +74,7 @@ class PeriodicTasks:
                 continue
             if task in _CONDITIONS and not _CONDITIONS[task]():
                 continue
-            # Only one message of a task exists, because two runs at once would dispatch django-q's schedules twice.
+            # Only one message of a task exists, because two runs at once would compete for the same work.
             if task.enqueue(at=datetime.fromtimestamp((interval + 1) * seconds, tz=UTC), once=PERIODIC):
                 self._enqueued[task] = interval
 

@@ -39,7 +39,7 @@ class GivingWay:
         return not self._starts_shows and self._working_until <= time.monotonic() < _many_start_until.value
 
     def wait(self, *, unless: Callable[[], bool]) -> None:
-        """Wait while `is_due`, for PATIENCE_SECONDS at most. Return as soon as `unless` is true."""
+        """Wait while `is_due`, for PATIENCE_SECONDS at most. Return as soon as `unless` returns true."""
         until = time.monotonic() + PATIENCE_SECONDS
         while self.is_due() and not unless():
             time.sleep(GLANCE_EVERY_SECONDS)

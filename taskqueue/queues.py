@@ -9,7 +9,7 @@
 | RECORD | recordings | BytePlus | Q_RECORD_WORKERS |
 | WEBHOOK | events for partners' servers | those servers | Q_WEBHOOK_WORKERS |
 
-Streamers have a lane of their own, because an audience of 100,000 keeps Pusher busy for twelve seconds.
+Streamers have a lane of their own, because an audience of 100,000 viewers keeps Pusher busy for twelve seconds.
 """
 
 from dataclasses import dataclass
@@ -36,7 +36,8 @@ class Queue(Enum):
 
 
 _VENDORS = {Queue.TELL: "pusher", Queue.AUDIENCE: "pusher", Queue.RECORD: "byteplus"}
-# Added to the niceness that the operator has set (nice(2)): starts come first if several processes need the CPU.
+# Added to the niceness that the operator has set (nice(2)). If several processes need the CPU, those of START
+# and TELL come first.
 _NICENESS = {Queue.START.value: 0, Queue.TELL.value: 0}
 OTHERS_NICENESS = 10
 # How often a worker looks at its lane for due messages that come from other hosts or from web servers. Workers hear of

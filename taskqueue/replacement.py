@@ -30,7 +30,7 @@ def replace(entry: Document) -> None:
 
 
 def withdraw(name: str, subject: str) -> None:
-    """Delete the messages that wait for the task and the subject, as `replace` does."""
+    """Delete the messages that wait for the task and the subject, at the same moment as `replace` would."""
     _keep_only((name, subject), None)
 
 
@@ -38,7 +38,7 @@ def waits_until(name: str, subject: str) -> datetime | None:
     """Return when the earliest message that waits for the task and the subject is due; None if none waits."""
     waiting = {"subject": subject, "name": name, "owner": None}
     found = tolerant_collection(MESSAGES).find(waiting, {"lock": True})
-    due = [each["lock"] for each in found if isinstance(each.get("lock"), datetime)]  # the other messages are set aside
+    due = [each["lock"] for each in found if isinstance(each.get("lock"), datetime)]  # others are odd (`aside.py`)
     return min(due).replace(tzinfo=UTC) if due else None
 
 
@@ -63,7 +63,7 @@ def _delete_others(kept: Mapping[Target, ObjectId | None]) -> None:
         subjects[name].append(subject)
     ids = [message_id for message_id in kept.values() if message_id]
     waiting: dict[str, Any] = {"owner": None, "_id": {"$nin": ids}}
-    # Without the hint MongoDB may choose to scan the primary key because of `$nin`.
+    # Without the hint, MongoDB may choose to scan the primary key because of `$nin`.
     collection(MESSAGES).bulk_write(
         [
             DeleteMany({**waiting, "name": name, "subject": {"$in": some}}, hint="subject")

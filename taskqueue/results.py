@@ -78,7 +78,7 @@ def shown(text: object) -> str:
 
 
 def without_halves(text: str) -> str:
-    """Return the text with ? in place of lone surrogates, which JSON can contain, but pages can't."""
+    """Return the text with `?` in place of lone surrogates, which JSON can contain, but pages can't."""
     return text.encode("utf-8", "replace").decode()
 
 

@@ -65,13 +65,13 @@ def backoff_seconds(attempt: int) -> float:
 
 
 def stuck_at(task: Task) -> float:
-    """Return the monotonic time at which a task that starts now is stuck. A task may have a time-out of its own."""
+    """Return the monotonic time from which a task that starts now counts as stuck. A task may have its own time-out."""
     seconds = task.get("timeout", Conf.TIMEOUT)
     return math.inf if seconds == NO_TIMEOUT else time.monotonic() + seconds + settings.Q_STUCK_GRACE_SECONDS
 
 
 def _bury(task: Task, broker: PreciseBroker) -> None:
-    """Move a task to django-q's failed tasks, where people see it and can run it again."""
+    """Move a task to django-q's failed tasks, where staff see it and can run it again."""
     logger.error("dead letter task=%s id=%s group=%s", task["name"], task["id"], task.get("group"))
     keep_failure(task)
     broker.acknowledge(task["ack_id"])

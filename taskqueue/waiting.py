@@ -25,7 +25,7 @@ class NotReady(ProductError):
 def await_database(*, unless: Callable[[], bool], once: bool) -> bool:
     """Return True as soon as the database can be used, or False if `unless` returns True first.
 
-    The reason for waiting is logged at once, whenever it changes, and every minute. With `once` NotReady is raised
+    The reason for waiting is logged at once, whenever it changes, and every minute. With `once`, NotReady is raised
     instead.
     """
     said, say_again_at = "", 0.0

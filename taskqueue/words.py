@@ -1,4 +1,4 @@
-"""Texts of django-q's pages, which have no translation into Traditional Chinese. `make messages` finds them here."""
+"""Texts of django-q's pages that it does not translate into Traditional Chinese. `make messages` finds them here."""
 
 from django.utils.translation import gettext_lazy as _
 

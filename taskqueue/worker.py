@@ -52,10 +52,10 @@ ASK_FOR_OUTAGE_EVERY_SECONDS = 0.5
 def run_worker(
     key: str, timer: "Synchronized[float]", stuck_at: Any, epoch: Any, *, parent: int, run_once: bool
 ) -> None:
-    """Work on the lane until SIGTERM, or with run_once until nothing is due."""
+    """Work on the lane until SIGTERM, or, with run_once, until nothing is due."""
     _die_with(parent)
     os.nice(niceness(key))
-    _libc().prctl(PR_SET_NAME, key.encode())  # `ps -o comm` and `top` show its first 15 characters
+    _libc().prctl(PR_SET_NAME, key.encode())  # `ps -o comm` and `top` show the key's first 15 characters
     broker = PreciseBroker(key)
     broker.session = keep_client_session()
     broker.stuck_at, broker.epoch = stuck_at, epoch
@@ -106,7 +106,10 @@ class ClaimedTasks:
         return STOP
 
     def settle(self, tasks: Sequence[Task], **how: bool) -> None:
-        """Settle the messages. Raises PyMongoError if MongoDB is away; they are given back when MongoDB returns."""
+        """Settle the messages.
+
+        Raises PyMongoError if MongoDB is away. The messages are then given back when MongoDB returns.
+        """
         try:
             with finish_within(QUEUE_SECONDS):
                 settle(tasks, self.broker, **how)
@@ -129,8 +132,8 @@ class ClaimedTasks:
     def _regain_contact(self) -> None:
         """If contact was lost, begin a new epoch, and give back what this worker had claimed.
 
-        Its open transaction is aborted, too. A claim whose response was lost may still be waiting on a server that
-        hangs. If the server carries it out later, the cluster finds the claim by its epoch.
+        The worker's open transaction is aborted, too. A claim whose response was lost may still be waiting on a server
+        that hangs. If the server carries it out later, the cluster finds the claim by its epoch.
         """
         if self._lost_contact:
             self.broker.epoch.value += 1
@@ -140,7 +143,7 @@ class ClaimedTasks:
             self._lost_contact = False
 
     def _claim(self) -> Sequence[Claim]:
-        """Claim messages, or wait for some. While the vendor is away, claim one for a probe, or wait."""
+        """Claim messages, or wait for some. While the vendor is away, claim one message for a probe, or wait."""
         if self._vendor and time.monotonic() >= self._ask_for_outage_at:
             with finish_within(QUEUE_SECONDS):
                 self._is_probe = outages.is_away(self._vendor)
@@ -179,7 +182,7 @@ class ClaimedTasks:
     def _single(self, task: Task) -> Task | None:
         """Return the task with the function to call.
 
-        If it names no durable task, settle it as failed, and return None.
+        If the task names no durable task, settle it as failed, and return None.
         """
         work_for_request_of(task)
         try:
@@ -253,7 +256,7 @@ class Results:
         self._source = source
 
     def put(self, task: Task) -> None:
-        """Acknowledge a success; try a failure again later, or keep it as a dead letter."""
+        """Acknowledge a success. Try a failure again later, or keep it as a dead letter."""
         task["stopped"] = clock.now()  # django-q has used the host's clock, which may be wrong
         try:
             self._source.settle([task])
@@ -263,7 +266,10 @@ class Results:
 
 
 def _unpack_as_named(claim: Claim) -> Task:
-    """Return the package. Messages are chosen for a batch by their names, so a package with another name is refused."""
+    """Return the package. Raises ValueError if it has another name than the message.
+
+    The names must agree, because messages are chosen for a batch by their names.
+    """
     task = unpack(claim.payload)
     if claim.name not in {"", task["name"]}:
         raise ValueError(f"the message is named {claim.name}, but its task {task['name']}")

@@ -13,7 +13,7 @@ MOST_PORT = 2**16 - 1
 
 
 def is_allowed(url: str) -> bool:
-    """Tell whether the address is https, or has a host that the setting WEBHOOK_ALLOWED_HOSTS lists."""
+    """Tell whether the address is well-formed, and is https or has a host that WEBHOOK_ALLOWED_HOSTS lists."""
     match = URL.match(url)
     if match is None or not 0 < int(match[3] or 1) <= MOST_PORT:
         return False

@@ -102,7 +102,7 @@ class EndpointAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Enable"), permissions=["manage"])
     def enable(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Enable the endpoints. They get the events from now on, and the events that failed before."""
+        """Enable the endpoints. They get the events that are published from now on, and those that failed before."""
         self.act(request, chosen(self, request, queryset), partial(_set_enabled, enabled=True), str(_("Enabled.")))
 
     @admin.action(description=_("Disable"), permissions=["manage"])
@@ -117,7 +117,7 @@ class EndpointAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Send again what was not taken"), permissions=["manage"])
     def send_untaken(self, request: HttpRequest, queryset: QuerySet[Endpoint]) -> None:
-        """Send each endpoint all events that it has not taken."""
+        """Send each endpoint again all events that it has not taken."""
         self.act(request, chosen(self, request, queryset), _send_untaken, str(_("What was not taken is sent again.")))
 
 
@@ -183,7 +183,7 @@ class AttemptAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Send the event again"), permissions=["manage"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> None:
-        """Send the events of the attempts again, each once, whether or not they were taken."""
+        """Send the events of the attempts again, whether or not they were taken. Send no event twice to an endpoint."""
         attempts = chosen(self, request, queryset)
         each_once = {(attempt.endpoint_id, attempt.event_id): attempt for attempt in attempts}
         self.act(request, each_once.values(), _send_again, str(_("The event is sent again.")))

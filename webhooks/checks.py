@@ -1,4 +1,4 @@
-"""System checks for the webhook setting."""
+"""System checks of the setting WEBHOOK_ALLOWED_HOSTS."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`/webhook-endpoints`: the addresses of partners' servers that are called with each event."""
+"""`/webhook-endpoints`: the addresses at which partners' servers are called with each event."""
 
 from http import HTTPStatus
 from typing import Any
@@ -112,8 +112,8 @@ class EndpointsView(ApiView):
     def get(self, request: Request) -> Response:
         """List the endpoints.
 
-        Newest first, without their secrets. `failing_since` says since when no call has been taken. An endpoint
-        that fails for three days, or answers 410, is disabled, and `disabled_reason` says why.
+        The newest come first, and the secrets are left out. `failing_since` says since when no call has been taken. An
+        endpoint that fails for three days, or answers 410, is disabled, and `disabled_reason` says why.
         """
         del request
         check_staff(self)
@@ -154,8 +154,8 @@ class EndpointView(ApiView):
         """Change an endpoint.
 
         `rotate_secret` gives the endpoint another secret, which the answer shows. For 24 hours, calls are also signed
-        with the former secret. An endpoint that is enabled again is sent the events from then on, and the events that
-        failed before. Read the events in between from `GET /events`.
+        with the former secret. An endpoint that is enabled again is sent the events that are published from
+        then on, and the events that failed before it was disabled. Read the events in between from `GET /events`.
         """
         check_staff(self)
         body = EndpointChangeBody(data=request.data)
@@ -189,7 +189,7 @@ class EndpointTestView(ApiView):
     def post(self, request: Request, endpoint_id: str) -> Response:
         """Send a test.
 
-        Sends an event of the type `endpoint.test`, which is not in the list of events, within about a second. The
+        Within about a second, sends an event of the type `endpoint.test`, which is not in the list of events. The
         endpoint's attempts show the result.
         """
         check_staff(self)
@@ -208,8 +208,8 @@ class EndpointRedeliverView(ApiView):
         """Send events again.
 
         With `event_id`, sends that event, even if the endpoint has taken it. With `{}`, sends all events that the
-        endpoint has not taken, including those that were given up. The events keep their `webhook-id`. The answer has
-        the number of events.
+        endpoint has not taken, including those that were given up. The events keep their `webhook-id`. In the
+        answer, `events` is the number of these events.
         """
         check_staff(self)
         body = RedeliverEventBody(data=request.data)
@@ -232,8 +232,8 @@ class AttemptsView(ApiView):
     def get(self, request: Request, endpoint_id: str) -> Response:
         """List the attempts.
 
-        The calls of the last 30 days to an endpoint, newest first, each with the status and the first bytes of the
-        answer, or with an error.
+        Lists the calls to an endpoint in the last 30 days, newest first. Each has the status and the first bytes of the
+        answer, or an error.
         """
         del request
         check_staff(self)

@@ -34,7 +34,7 @@ def find_endpoint(endpoint_id: str) -> Endpoint:
 
 @raises(TooManyEndpoints)
 def create_endpoint(*, url: str, types: list[str], enabled: bool, by: Author, now: datetime) -> Endpoint:
-    """Insert an endpoint, which gets what is published from now on. Runs in the caller's transaction."""
+    """Insert an endpoint, which gets the events that are published from now on. Runs in the caller's transaction."""
     if collection(ENDPOINTS).count_documents({}) >= MOST_ENDPOINTS:
         raise TooManyEndpoints
     made = {"seed": new_seed(), "place": last_place(), "created_at": now, "created_by": by.name}
@@ -48,14 +48,14 @@ def create_endpoint(*, url: str, types: list[str], enabled: bool, by: Author, no
 def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, by: Author, now: datetime) -> Endpoint:
     """Change the endpoint. With `rotate`, give it another secret. The former secret stays valid for ROTATION.
 
-    An endpoint that is enabled again gets what is published from then on, and what failed before. Runs in the
-    caller's transaction.
+    An endpoint that is enabled again gets the events that are published from then on, and those that failed before it
+    was disabled. Runs in the caller's transaction.
     """
     endpoint = find_endpoint(endpoint_id)
     if changes.get("enabled") and not endpoint.enabled:
         changes = {**changes, "disabled_reason": None, "failing_since": None, "place": last_place()}
     if changes == {"enabled": False}:
-        changes = {"enabled": False, "disabled_reason": None}  # it counts as disabled by a person
+        changes = {"enabled": False, "disabled_reason": None}  # the endpoint counts as disabled by a person
     if rotate:
         changes = {**changes, "seed": new_seed(), "former_seed": endpoint.seed, "former_until": now + ROTATION}
     if changes:
@@ -97,7 +97,7 @@ def redeliver(endpoint_id: str, event_id: str, *, by: Author, now: datetime) -> 
 
 @raises(find_endpoint, EndpointDisabled)
 def redeliver_untaken(endpoint_id: str, *, by: Author, now: datetime) -> int:
-    """Queue all events that the endpoint has not taken, even those given up. Return their number.
+    """Queue all events that the endpoint has not taken, even those that were given up. Return their number.
 
     This runs outside a transaction, because there may be a hundred thousand events. The redelivery is recorded when it
     is done.

@@ -1,4 +1,4 @@
-"""The type and the data of an event. The data is that of the same event on Pusher, if there is one.
+"""The type and the data of an event. The data is that of the same event on Pusher, if Pusher gets it, too.
 
 In addition, each event has a `session_id`, which `goal.progressed` does not have on Pusher.
 """

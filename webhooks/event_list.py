@@ -49,7 +49,7 @@ class EventPages(PlacedPages):
 
 
 def published_events(asked: Mapping[str, str], limit: int, *, cursor: Any, is_backward: bool) -> list[Document]:
-    """Return the events that were asked for, nearest first.
+    """Return the events that were asked for, those nearest to the cursor first.
 
     Only events that the majority of the servers has stored count, because an election could roll back the others.
     """
@@ -75,7 +75,7 @@ def events_between(place: ObjectId, last: ObjectId, limit: int) -> list[Document
 
 
 def events_by_id(ids: Sequence[str]) -> list[Document]:
-    """Return those of the events that have not expired."""
+    """Return those of the events with these ids that have not expired."""
     return list(_events().find({"place": {"$in": [ObjectId(each) for each in ids]}})) if ids else []
 
 

@@ -107,8 +107,8 @@ class Endpoint(models.Model):
 class Delivery(models.Model):
     """An event that an endpoint has not taken yet. The id is `{endpoint id}:{event id}`.
 
-    `next_at` is null if the delivery was given up. `event` is a test event, which is not in the list of events. A TTL
-    index deletes the document 30 days after `first_at`.
+    `next_at` is null if the delivery was given up. `event` holds a test event, because the list of events has none, and
+    is null otherwise. A TTL index deletes the document 30 days after `first_at`.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=49)

@@ -47,10 +47,10 @@ def settle(
 ) -> None:
     """Note the calls, and store the messages that are left for a later attempt, in one transaction.
 
-    The endpoints with the lease have been sent the events up to the place `reached`. Their lease ends.
+    The endpoints with the lease have been sent the events up to the place `reached`. The function ends the lease.
     """
     attempts = [_attempt(each) for each in sent]
-    # A message that was taken at once has no delivery.
+    # A message that was taken at its first attempt has no delivery.
     unsettled = [each for each in sent if not each.returned.is_success or each.message.delivery]
     deliveries: list[Any] = [_next_delivery(each, now) for each in unsettled]
     deliveries += [_waiting(message, now) for message in left]

@@ -1,4 +1,4 @@
-"""Calls unknown servers. They may hang, respond slowly, send gigabytes, or lead into our own network.
+"""Makes calls to unknown servers. These may hang, respond slowly, send gigabytes, or lead into our own network.
 
 Several calls run at a time in one thread. Each call has a time limit. Redirects are not followed. A response is cut off
 after KEPT_BYTES and never decompressed. The IP address is checked when a socket is opened, so it does no harm if a name
@@ -20,8 +20,8 @@ from config import clock
 from config.curl import ended_handles, new_handle
 
 CONCURRENCY = 160
-# The calls to one endpoint. With many endpoints the number is smaller, so that hanging endpoints leave room for the
-# others.
+# The most calls to one endpoint at a time. With many endpoints, it is smaller, so that hanging endpoints leave room for
+# the others.
 CALLS_AT_ONCE = 8
 KEPT_BYTES = 1000
 MOST_HEADER_BYTES = 16_000
@@ -85,11 +85,11 @@ class _Under:
             self.refused = True
             return int(pycurl.SOCKET_BAD)
         opened = socket.socket(family, kind, protocol)
-        self.sockets.append(opened)  # libcurl uses a duplicate
+        self.sockets.append(opened)  # libcurl uses a duplicate, and does not close this one
         return opened
 
     def take_header(self, line: bytes) -> int:
-        """Count the line. Cut the response off after too many bytes."""
+        """Count the bytes of the header. Cut the response off after MOST_HEADER_BYTES."""
         self.header_bytes += len(line)
         return len(line) if self.header_bytes <= MOST_HEADER_BYTES else 0
 
@@ -159,7 +159,7 @@ class Exchange:
         return bool(self._under_way)
 
     def busy(self, of: str) -> int:
-        """Return how many calls of the endpoint are under way."""
+        """Return how many calls to the endpoint are under way."""
         return self._busy[of]
 
     def full(self) -> list[str]:
@@ -206,7 +206,7 @@ class Exchange:
         self._busy[under.call.of] -= 1
         status = curl.getinfo(pycurl.RESPONSE_CODE) or None
         if error == CUT_OFF and status is not None:
-            error = ""  # the status came before what we have cut off
+            error = ""  # the status came before the part that was cut off
         if error and under.refused:
             error = REFUSED
         self._multi.remove_handle(curl)

@@ -1,8 +1,8 @@
 """Puts events into an order in which a reader that pages by id misses no event.
 
 An event can't get its place when it is stored, because transactions do not commit in the order in which they begin. A
-reader that is further on would miss an event that took an early place and committed late. So places are given after the
-commit, one publication after the other (docs/adr/0056-events.md).
+reader that has read further would miss an event that took an early place and committed late. So places are given after
+the commit, one publication after the other (docs/adr/0056-events.md).
 """
 
 from typing import Any
@@ -21,7 +21,7 @@ UNPUBLISHED = {"place": None}
 
 
 def publish() -> int:
-    """Give places to the events that have committed and have no place. Return how many. Each batch is a transaction.
+    """Give places to the committed events that have none. Return their number. Each batch is a transaction.
 
     Events that commit meanwhile may be left to the messages that their transactions have queued. Otherwise, a steady
     stream of new events would keep this function from ending, and no events would be sent.
@@ -34,7 +34,7 @@ def publish() -> int:
 
 
 def is_behind() -> bool:
-    """Tell whether an event has no place."""
+    """Tell whether an event has no place yet."""
     return tolerant_collection(EVENTS).find_one(UNPUBLISHED, {"_id": True}) is not None
 
 
@@ -49,7 +49,7 @@ def last_place() -> ObjectId:
 
 
 def place_of(seconds: int, number: int) -> ObjectId:
-    """Return the place. Places are in the order of their seconds, then of their numbers."""
+    """Return the place with these seconds and this number. Places are ordered by seconds, then by numbers."""
     return ObjectId(f"{seconds:08x}{number:016x}")
 
 

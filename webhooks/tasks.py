@@ -13,7 +13,7 @@ PUBLICATIONS_AT_ONCE = 100
 
 @bulk(Queue.WEBHOOK, most=PUBLICATIONS_AT_ONCE, save=False)
 def publish_events(calls: Sequence[Call]) -> list[Outcome]:
-    """Publish all events that have committed, and send them. Idempotent: one run does the work of all calls."""
+    """Publish all events that have committed, and send them. One run does the work of all calls."""
     publishing.publish()
     if sending.send_new():
         send_again_soon()

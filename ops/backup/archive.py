@@ -54,7 +54,7 @@ class ArchiveWriter:
         self._stream.write(documents)
 
     def end_collection(self) -> None:
-        """Go on with the next collection."""
+        """End the collection that is being written."""
         self._stream.write(END)
 
     def finish(self) -> None:
@@ -83,7 +83,7 @@ class _Hashed:
 
 
 class ArchiveReader:
-    """Reads a backup. Call `check` before anything else."""
+    """Reads a backup. Call the function `check` with the file first."""
 
     def __init__(self, file: BinaryIO) -> None:
         file.seek(0)

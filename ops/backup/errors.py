@@ -25,7 +25,7 @@ def changed_meanwhile() -> BackupFailed:
 
 
 def explain_snapshot(error: OperationFailure) -> NoReturn:
-    """Raise BackupFailed if MongoDB no longer has the moment of the backup; else raise the error itself."""
+    """Raise BackupFailed if MongoDB can't read the data as of the backup's moment. Otherwise raise the error itself."""
     if error.code == UNAVAILABLE:
         raise changed_meanwhile() from error
     if error.code == TOO_OLD:

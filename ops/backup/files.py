@@ -45,7 +45,7 @@ def new_file(path: Path) -> Iterator[BinaryIO]:
 
 
 def sync(directory: Path) -> None:
-    """Make the names of the directory durable."""
+    """Make the names of the directory's files durable."""
     descriptor = os.open(directory, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -46,7 +46,7 @@ def bridge(*, at: datetime, now: datetime) -> Gap:
 def _release_claims(*, now: datetime) -> None:
     """Free the messages that workers held at the moment of the backup.
 
-    Otherwise they would stay held for as long as their worker lives, although it works with another database.
+    Otherwise a message would stay held for as long as its worker lives, although the worker uses another database.
     """
     collection(MESSAGES).update_many({"owner": {"$type": "string"}}, {"$set": {"lock": now}, "$unset": RELEASED})
 
@@ -61,7 +61,7 @@ def _outdate_caches(*, now: datetime) -> None:
 
 
 def _close_now(*, now: datetime) -> int:
-    """Close now the funding goals that would have closed meanwhile.
+    """Close now the funding goals that would have closed since the backup. Return their number.
 
     Their streamers' time to create a show begins now.
     """
@@ -76,7 +76,10 @@ def _close_now(*, now: datetime) -> int:
 
 
 def _postpone_lapses(*, at: datetime, now: datetime) -> int:
-    """Give funding goals that would have lapsed the time that they still had at the moment of the backup."""
+    """Let funding goals that would have lapsed since the backup lapse later. Return their number.
+
+    Each gets as much time from now on as it still had at the moment of the backup.
+    """
     due = {"_cls": GoalKind.SHOW_FUNDING.value, **UNSETTLED, "lapses_at": {"$lte": now}}
     goals = list(collection(GOALS).find(due, {"lapses_at": True}))
     for goal in goals:

@@ -1,6 +1,7 @@
 """How long MongoDB keeps its history, and how long a backup needs it.
 
-A backup reads everything as of one moment. MongoDB keeps that moment for `minSnapshotHistoryWindowInSeconds`.
+A backup reads everything as of one moment. MongoDB keeps the data of that moment for
+`minSnapshotHistoryWindowInSeconds`.
 """
 
 import gzip
@@ -22,7 +23,7 @@ from ops.backup.errors import BackupFailed
 WINDOW = "minSnapshotHistoryWindowInSeconds"
 # MongoDB's default, which is assumed if MongoDB does not tell this user the present value.
 DEFAULT_SECONDS = 300
-# Others use the server meanwhile, so the backup is allowed this many times the estimated time.
+# Other clients use the server meanwhile, so the backup is allowed this many times the estimated time.
 MARGIN = 3
 LEAST_SECONDS = 30
 MEASURED_SECONDS = 1.0
@@ -31,7 +32,7 @@ MEASURED_BYTES = 32_000_000
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """The size of all documents, before compression, and how long the backup should take."""
+    """The bytes of all documents, before compression, and how long the backup should take."""
 
     bytes: int
     seconds: float
@@ -43,7 +44,7 @@ class Estimate:
 
 
 def estimate(catalog: Catalog) -> Estimate:
-    """Measure for a second how quickly documents are read and compressed."""
+    """Return the estimate, after measuring for about a second how quickly documents are read and compressed."""
     sizes = {
         each.name: int(connection.database.command("collStats", each.name)["size"]) for each in catalog.collections
     }

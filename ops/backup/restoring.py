@@ -30,7 +30,7 @@ LEFT_OUT = frozenset({CLUSTERS})
 
 @dataclass(frozen=True, slots=True)
 class Restored:
-    """A backup that was restored: its moment, the number of its documents, and what has been due since then."""
+    """A backup that was restored: its moment, the number of its documents, and what has come due since then."""
 
     at: datetime
     documents: int

@@ -34,7 +34,7 @@ class Taken:
 
 
 def take(path: Path, *, say: Say) -> Taken:
-    """Write a backup into the file, which must not exist yet. Until the file is complete it has another name."""
+    """Write a backup into the file, which must not exist yet. Until the file is complete, it has another name."""
     catalog = read_catalog()
     if not any(each.name == APPLIED for each in catalog.collections):
         raise BackupFailed(f"The database {connection.database.name} was not migrated, so there is nothing to save.")
@@ -68,7 +68,7 @@ def _write(file: BinaryIO, catalog: Catalog, progress: "_Progress") -> Taken:
 
 
 def _head(catalog: Catalog, client_session: ClientSession) -> Document:
-    """Return the head of the file. The session's first query is made here, and fixes the moment of the backup.
+    """Return the head of the file. This function makes the session's first query, which fixes the moment of the backup.
 
     `at` is not later than that moment.
     """

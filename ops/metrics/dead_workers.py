@@ -1,7 +1,7 @@
 """The counts of workers that have ended are kept in one file for each kind of metric, however many workers there were.
 
-prometheus_client gives each process files of its own (`counter_1234.db`), and reads the files of all. Each reload and
-each worker that dies would leave its files behind, until the server is stopped.
+prometheus_client gives each process files of its own (`counter_1234.db`), and reads the files of all processes. Workers
+that die or are replaced by a reload would leave their files behind until the server is stopped.
 """
 
 import fcntl
@@ -46,7 +46,7 @@ def _has_ended(file: Path) -> bool:
 def _merge(merged: Path, dead: list[Path]) -> None:
     """Write a new file, remove the old files, then rename the new file.
 
-    If the process is killed in between, counts are lost, but never counted twice.
+    If the process is killed in between, counts are lost, but nothing is counted twice.
     """
     if not dead:
         return

@@ -18,7 +18,7 @@ ROOT = DATA_DIR / "metrics"
 def make_directory() -> Path:
     """Create an empty directory for this process, and set the variable.
 
-    Remove the directories of servers that have ended.
+    Remove the directories of this host's servers that have ended.
     """
     ROOT.mkdir(parents=True, exist_ok=True)
     mine = _own()

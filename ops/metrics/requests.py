@@ -36,7 +36,10 @@ class RequestMetricsMiddleware:
 
 
 def _route(request: HttpRequest) -> str:
-    """Return the template of the path; "unmatched" if no view has the path, "none" for static files."""
+    """Return the template of the path, or "unmatched" if no view has the path.
+
+    Return "none" if no view was looked up, for example for a static file or an early refusal.
+    """
     if request.resolver_match is None:
         return "none"
     return f"/{request.resolver_match.route}" if request.resolver_match.route else "unmatched"

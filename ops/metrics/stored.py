@@ -77,7 +77,7 @@ class StoredCollector(Collector):
 
 
 def members() -> Metric:
-    """Return how many members of the replica set this process can reach. Its MongoDB driver checks each of them."""
+    """Return how many members of the replica set this process can reach, as its MongoDB driver has found."""
     known = connection.connection.topology_description.server_descriptions().values()
     reachable = sum(server.server_type in REACHABLE for server in known)
     found = {"reachable": reachable, "away": len(known) - reachable}
@@ -99,7 +99,7 @@ def queues(now: datetime) -> Iterator[Metric]:
 
 
 def tasks(now: datetime) -> Iterator[Metric]:
-    """Yield how tasks ended."""
+    """Yield how many tasks failed or succeeded, how many schedules can't be run, and the repairs."""
     yield _gauge("dead_letters", "Failed tasks that wait for people.", _count(RESULTS, {"success": False}))
     done = _count(RESULTS, {"success": True, "stopped": {"$gte": now - TASKS_SINCE}})
     yield _gauge("tasks_done_last_minute", "Tasks that ended well in the last minute.", done)
@@ -111,7 +111,8 @@ def tasks(now: datetime) -> Iterator[Metric]:
     for each in repaired:
         repairs.add_metric([each["_id"]], each["count"])
     yield repairs
-    # An alert needs it: the count of a kind has no increase at the first repair, nor after an outage of MongoDB.
+    # An alert needs this time, because Prometheus sees no increase in a count that has just appeared: at the first
+    # repair of a kind, or after an outage of MongoDB.
     last = {each["_id"]: _unix(each["last_at"]) for each in repaired}
     yield _gauges("last_repair_timestamp_seconds", "When that has last happened.", "what", last)
 
@@ -142,7 +143,7 @@ def vendors(_now: datetime) -> Iterator[Metric]:
 
 
 def shows(now: datetime) -> Iterator[Metric]:
-    """Yield how many shows wait, are late, wait for a person, and run."""
+    """Yield how many shows wait for their start, are late, are held for a person's decision, or are live."""
     scheduled, live = SCHEDULED.condition(GoalKind.SHOW), LIVE.condition(GoalKind.SHOW)
     found = {
         "scheduled": _count(GOALS, {**scheduled, "nbf": {"$gt": now}}),
@@ -154,10 +155,10 @@ def shows(now: datetime) -> Iterator[Metric]:
 
 
 def starts(now: datetime) -> Iterator[Metric]:
-    """Yield how late the live shows of the last minutes started, at most the MOST_STARTS shows with the latest nbf.
+    """Yield how late those live shows were that started in the last five minutes.
 
-    The lateness is `activated_at - max(nbf, created_at)`. Shows that have ended are left out: no index orders them by
-    time, and another index would slow down each start.
+    The lateness is `activated_at - max(nbf, created_at)`. Only the MOST_STARTS shows with the latest nbf are examined.
+    Shows that have ended are left out: no index orders them by time, and another index would slow down each start.
     """
     begun = {**LIVE.condition(GoalKind.SHOW), "activated_at": {"$gte": now - STARTS_SINCE}, "nbf": {"$lte": now}}
     times = {"nbf": True, "created_at": True, "activated_at": True}
@@ -170,7 +171,10 @@ def starts(now: datetime) -> Iterator[Metric]:
 
 
 def deliveries(now: datetime) -> Iterator[Metric]:
-    """Yield the viewers of recent chunks by state, and the age of the oldest chunk that still has unsent events."""
+    """Yield the viewers of recent chunks by state, and the age of the oldest chunk that still has unsent events.
+
+    A chunk is a group of viewers of one event (`notifications/models.py`).
+    """
     planned = {"planned_at": {"$gte": now - DELIVERIES_SINCE}}
     letters: dict[str, int] = next(collection(CHUNKS).aggregate(_letters(planned)), {})
     found: dict[str, float] = dict.fromkeys((state.value for state in State), 0)
@@ -189,7 +193,7 @@ def recordings(_now: datetime) -> Iterator[Metric]:
 
 
 def endpoints(_now: datetime) -> Iterator[Metric]:
-    """Yield the partners' endpoints by state; `disabled` are those that the product has disabled by itself."""
+    """Yield the partners' endpoints by state. `disabled` counts those that the product has disabled by itself."""
     fields = {"enabled": True, "failing_since": True, "disabled_reason": True}
     all_of_them = collection(ENDPOINTS).find({"_id": {"$type": "objectId"}}, fields).limit(MOST_ENDPOINTS)
     found = Counter(map(_endpoint_state, all_of_them))
@@ -214,7 +218,10 @@ def _lateness(show: dict[str, Any]) -> float:
 
 
 def _letters(planned: dict[str, Any]) -> list[dict[str, Any]]:
-    """Return the pipeline that counts letters: `{states: "ssp"}, {states: "s"}` -> `{s: 3, p: 1, u: 0, f: 0, r: 0}`."""
+    """Return the pipeline that counts the letters in the chunks' `states`.
+
+    For example, it turns `{states: "ssp"}, {states: "s"}` into `{s: 3, p: 1, u: 0, f: 0, r: 0}`.
+    """
     counts = {letter: {"$subtract": [{"$size": {"$split": ["$states", letter]}}, 1]} for letter in STATES}
     return [
         {"$match": planned},

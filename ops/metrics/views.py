@@ -32,7 +32,7 @@ FORWARDED = ("Forwarded", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Pr
 
 
 class PlainText(JSONRenderer):
-    """Matches `Accept` against the media type of the response. Problems are JSON."""
+    """Matches `Accept` against the media type of the response. Error responses are JSON."""
 
     media_type = "text/plain"
 

@@ -45,7 +45,7 @@ class Restored:
 
 
 def archive(directory: Path, days: Mapping[str, int], *, now: datetime, say: Say) -> list[Path]:
-    """Move rows older than the number of days of their collection into files. Return the paths of the files.
+    """Move the rows of each collection that are older than its `days` into files. Return the paths of the files.
 
     First finish what an earlier run has begun. Raises BackupFailed if another run works in the directory.
     """

@@ -18,7 +18,7 @@ from goals.states import CANCELLED, ENDED
 from mongodb.collections import Document, connection
 from sessions_app.models import LivestreamFeedEntry, Recording, Session, SessionStatus
 
-# Rows that belong to a goal, and how to find its id. A recording has the id of its show.
+# The collections whose rows belong to a goal, and how to find the goal's id. A recording has the id of its show.
 OF_GOALS: Mapping[str, Callable[[RawBSONDocument], str]] = {
     TimelineEntry._meta.db_table: lambda row: row["goal_id"],
     AnalyticsEvent._meta.db_table: lambda row: row["goal_id"],
@@ -26,7 +26,7 @@ OF_GOALS: Mapping[str, Callable[[RawBSONDocument], str]] = {
 }
 # A row of this collection has the id of its session.
 OF_SESSIONS = LivestreamFeedEntry._meta.db_table
-# Only the age of these rows counts.
+# For the rows of these collections, only the age counts.
 BY_AGE = (ChangeRecord._meta.db_table, LogEntry._meta.db_table)
 # Other collections are kept, because payments are added up from them (`contributions` and `goals`), or because their
 # rows expire by themselves.

@@ -11,7 +11,7 @@ from ops.findings import State
 
 class Command(BaseCommand):
     help = "Examine settings, MongoDB, clocks, qclusters and vendors. Exit with 1 if shows would not work."
-    requires_system_checks: list[str] = []  # the command itself reports their errors
+    requires_system_checks: list[str] = []  # the command itself reports the errors of these checks
 
     def handle(self, **_options: Any) -> None:
         """Print a line for each finding."""

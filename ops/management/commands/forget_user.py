@@ -1,4 +1,4 @@
-"""`manage.py forget_user ID`: removes name, e-mail address and password of a user who asks for it."""
+"""`manage.py forget_user ID`: removes the name, the e-mail address and the password of a user."""
 
 from typing import Any
 

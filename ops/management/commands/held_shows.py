@@ -1,4 +1,4 @@
-"""`manage.py held_shows`: lists the shows that were due before the database was restored, and starts them."""
+"""`manage.py held_shows`: lists the shows that were due before the database was restored, or starts some of them."""
 
 from collections.abc import Iterator, Sequence
 from functools import partial
@@ -39,7 +39,7 @@ class Command(BaseCommand):
         )
 
     def handle(self, *, start: list[str], start_all: bool, **_options: Any) -> None:
-        """Print a line for each show, or start some. If an id is wrong, no show is started."""
+        """Print a line for each held show, or start some of them. If an id is wrong, no show is started."""
         if problem := why_not_ready():
             raise CommandError(f"{problem[0].upper()}{problem[1:]}.")
         held = held_shows(now=clock.now())
@@ -85,7 +85,7 @@ def lines(held: Sequence[HeldShow]) -> Iterator[str]:
 
 
 def _start_now(show: HeldShow) -> None:
-    """Start the show as the admin's button *Start now* does, unless it is no longer as it was listed."""
+    """Start the show as the admin's button *Start now* does, unless it has changed since it was listed."""
     now = clock.now()
     reason = f"Started by {getuser()} with manage.py held_shows on {gethostname()}."
     move_show_goal(show.goal_id, nbf=now, now=now, by=STARTED_BY, reason=reason, if_version=show.version)

@@ -88,7 +88,8 @@ def _start(address: str) -> dict[str, subprocess.Popen[bytes]]:
         "gunicorn": ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", address],
         "qcluster": ["manage.py", "qcluster"],
     }
-    # Each in a process group of its own, so that Ctrl-C reaches only this process, which then stops them in order.
+    # Each child is in a process group of its own, so that Ctrl-C reaches only this process, which then stops them in
+    # order.
     return {
         name: subprocess.Popen([sys.executable, *command], cwd=ROOT, process_group=0)
         for name, command in commands.items()
