@@ -25,11 +25,11 @@ LOCKED := requirements requirements-dev $(GENERATORS)/requirements lab/bench/pee
 UV := .venv/lock/bin/uv
 
 WORKERS ?= 3
-# Tests of `make check-all` that may run beside each other. The others measure times, or need the machine for themselves.
+# Tests of `make check-all` that may run at the same time. The others measure times, or need the whole machine.
 TOGETHER := $(addprefix tests/,browser clients docs e2e evenings generators handbook notifications) \
     $(addprefix tests/crash/test_,backup_crash.py killed_server.py retention_crash.py) \
     tests/lab/test_bench_webhooks.py
-# The exit statuses of the two runs of `make check-all`. With ARGS, one of the runs may have no tests (5).
+# The exit statuses with which the two runs of `make check-all` pass. With ARGS, one of them may find no tests (status 5).
 PASSED := 00$(if $(ARGS),|05|50)
 
 ROOMS := analytics api config desk goals lab mongodb notifications ops pages sessions_app showgoals taskqueue webhooks
@@ -90,7 +90,8 @@ evenings: $(STAMP) ## simulate many random evenings of shows with all kinds of f
 planted: $(STAMP) ## plant known faults in copies of the tree, and show which evening finds each (ARGS="name ...")
 	@$(PYTHON) -m tests.planted $(ARGS)
 
-# We use Babel because a fresh machine has no msgfmt. "file" omits line numbers, which would change with every edit.
+# We use Babel because a fresh machine has no msgfmt. `--add-location=file` omits line numbers, which would change with
+# every edit.
 messages: $(STAMP) ## extract new texts for translation, then compile locale/ (run it again after translating them)
 	@PYTHONPATH=. $(PYTHON) .venv/bin/pybabel -q extract --mapping pyproject.toml --add-location=file --sort-by-file --output $(POT) $(ROOMS)
 	@$(PYTHON) .venv/bin/pybabel -q update --domain django --input-file $(POT) --output-dir locale --width 120 \

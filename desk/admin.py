@@ -1,4 +1,4 @@
-"""The pages of desk/ in the admin, and what desk/ adds to the lists of other rooms."""
+"""Registers the pages of desk/ in the admin, and adds a filter to the list of goals."""
 
 from typing import Any, cast
 
@@ -24,11 +24,11 @@ class NeedFilter(admin.SimpleListFilter):
     parameter_name = "needs"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return all needs."""
+        """Return the value and the label of each need."""
         return list(Need.choices)
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Goal]) -> QuerySet[Goal]:
-        """Return the shows with this need."""
+        """Return the shows with the chosen need, or all goals if no need is chosen."""
         wanted = self.value() or ""
         if wanted not in Need:
             return queryset

@@ -25,7 +25,7 @@ from taskqueue.results import RESULTS
 RECORDINGS = Recording._meta.db_table
 # A count of this value means "this many or more".
 MOST_COUNTED = 500
-# This long after its start, a show's payers should have been told, and its recording should run.
+# This long after the start of a show, its payers should have been told, and its recording should be running.
 TOLD_AFTER = RECORDED_AFTER = timedelta(seconds=15)
 FAILED_RECORDINGS_SINCE = timedelta(days=1)
 _ANY_UNSENT = f"[{''.join(sorted(UNSENT))}]"
@@ -41,7 +41,7 @@ class Need(models.TextChoices):
 
 
 def shows_in_need(need: Need, *, now: datetime) -> list[ObjectId]:
-    """Return the ids of the shows, MOST_COUNTED at most."""
+    """Return the ids of at most MOST_COUNTED shows with this need."""
     return _SHOWS[need](now)
 
 
@@ -51,7 +51,7 @@ def dead_letters() -> int:
 
 
 def troubles() -> list[str | Promise]:
-    """Return what is wrong with the server, its queue, its clocks and its vendors, in words."""
+    """Return a sentence for each thing that is wrong with the server, its queue, its clocks or its vendors."""
     checks = readiness()
     found: list[str | Promise] = [
         _WORDS.get(f"{name} {result}", f"{name}: {result}") for name, result in checks.items() if result != OK
@@ -75,7 +75,7 @@ def _held(now: datetime) -> list[ObjectId]:
 
 
 def _untold(now: datetime) -> list[ObjectId]:
-    """Return the live shows with an event that was not sent to all of its viewers.
+    """Return the ids of the live shows with an event that was not sent to all of its viewers.
 
     An event that is sent again only because viewers have subscribed late counts as sent.
     """
@@ -86,7 +86,10 @@ def _untold(now: datetime) -> list[ObjectId]:
 
 
 def _unrecorded(now: datetime) -> list[ObjectId]:
-    """Return the live shows whose recording does not run, and the shows of the last 24 hours whose recording failed."""
+    """Return the ids of the live shows that are not being recorded, and of the shows whose recording has failed.
+
+    Only recordings that were requested in the last 24 hours count as failed.
+    """
     live = _live(now - RECORDED_AFTER)
     runs = {"_id": {"$in": live}, "state": {"$nin": [RecordingState.REQUESTED.value, RecordingState.FAILED.value]}}
     recorded = {each["_id"] for each in collection(RECORDINGS).find(runs, {"_id": True})}
@@ -96,14 +99,14 @@ def _unrecorded(now: datetime) -> list[ObjectId]:
 
 
 def _live(began_by: datetime) -> list[ObjectId]:
-    """Return all live shows whose nbf is not after the moment."""
+    """Return the ids of all live shows whose `nbf` is `began_by` or earlier."""
     return _newest({**LIVE.condition(GoalKind.SHOW), "nbf": {"$lte": began_by}})
 
 
 def _newest(condition: dict[str, object], *, most: int = 0) -> list[ObjectId]:
     """Return the ids of the newest `most` shows that meet the condition, or of all if `most` is 0.
 
-    The index `unended` finds the shows.
+    MongoDB finds them with the index `unended`.
     """
     found = collection("goals").find(condition, {"_id": True}).sort("nbf", -1).limit(most)
     return [show["_id"] for show in found]

@@ -38,7 +38,7 @@ def _only_page(found: Found) -> str:
     """Return the address of the only result's page, or "" if the list of results should be shown.
 
     If a user was found, the list is shown, because it says more about the user than the user's page. A code that a
-    payer has read out leads to the page of this payer of the show.
+    payer has read out leads to the payer's page.
     """
     if found.code:
         return reverse("desk:payer", args=found.code)

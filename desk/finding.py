@@ -19,10 +19,11 @@ from sessions_app.models import SessionStatus
 
 # The most results of each kind. A person who gets this many can type more of the name.
 MOST_FOUND = 20
-# The most goals that are shown for a session, or for a user whose details are shown.
+# The most goals that are shown for a session. For a user, as many own goals and as many paid goals are shown.
 NEWEST = 5
+# If more users than this are found, their goals are not shown.
 MOST_USERS_SHOWN_CLOSELY = 3
-# The most users that the search of the list of users finds.
+# The most users that a search in the list of users finds.
 MOST_USERS_LISTED = 100
 MOST_CHARACTERS = 200
 _GOAL = dict.fromkeys(("_cls", "levels", "metadata", "nbf", "context.show_goal_id"), True)
@@ -32,7 +33,7 @@ _USER = {"username": True, "email": True, "is_active": True}
 
 @dataclass(frozen=True, slots=True)
 class FoundGoal:
-    """A goal of any kind, with its title and the name of its streamer. A scheduled show can be moved."""
+    """A goal of any kind, with its title and the name of its streamer. Staff can move a scheduled show."""
 
     goal_id: str
     kind: str
@@ -84,7 +85,7 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Kinds:
-    """The kinds that the person may look at."""
+    """The kinds of objects that the person may look at."""
 
     goals: bool
     sessions: bool
@@ -92,7 +93,7 @@ class Kinds:
 
 
 def find(text: str, kinds: Kinds) -> Found:
-    """Find objects of these kinds by their id, or by the beginning of their name."""
+    """Find objects of these kinds by their ids, or by the beginning of a title, a name or an email address."""
     text = text.strip()[:MOST_CHARACTERS]
     if not text:
         return Found()
@@ -105,9 +106,9 @@ def find(text: str, kinds: Kinds) -> Found:
 
 
 def find_users(text: str) -> list[ObjectId]:
-    """Return the ids of the users who have the text as their id, or whose name or address begins with it.
+    """Return the ids of the users whose id is the text, or whose name or email address begins with the text.
 
-    If there are more than MOST_USERS_LISTED, some may be missing.
+    If more than MOST_USERS_LISTED ids are returned, some may be missing.
     """
     text = text.strip()[:MOST_CHARACTERS]
     if ObjectId.is_valid(text):
@@ -117,7 +118,7 @@ def find_users(text: str) -> list[ObjectId]:
 
 
 def _find_ids(ids: list[ObjectId], kinds: Kinds) -> Found:
-    """Find the objects with these ids. If one of them is a session, find its newest goals."""
+    """Find the objects with these ids. If one of them is a session, return its newest goals."""
     these = {"_id": {"$in": ids}}
     goals = _newest_goals(these) if kinds.goals else []
     sessions = list(collection("sessions").find(these, _SESSION)) if kinds.sessions else []
@@ -128,7 +129,7 @@ def _find_ids(ids: list[ObjectId], kinds: Kinds) -> Found:
 
 
 def _find_name(text: str, kinds: Kinds) -> Found:
-    """Search the beginnings of titles, names and addresses, each with an index."""
+    """Search the beginnings of titles, user names and email addresses, each with an index."""
     begins, one_more = begins_with(text), MOST_FOUND + 1
     titled = {"levels": {"$elemMatch": {"title": begins}}}
     goals = find_folded("goals", titled, fields=_GOAL, limit=one_more) if kinds.goals else []
@@ -138,7 +139,7 @@ def _find_name(text: str, kinds: Kinds) -> Found:
 
 
 def _users_named(text: str, *, fields: Document, limit: int) -> list[Document]:
-    """Return at most `limit` users whose name begins with the text, and as many whose address does."""
+    """Return at most `limit` users whose name begins with the text, and as many whose email address does."""
     named: dict[ObjectId, Document] = {}
     for name in ("username", "email"):
         by_name = find_folded("auth_user", {name: begins_with(text)}, fields=fields, limit=limit)
@@ -176,7 +177,7 @@ def _newest_goals(condition: Document) -> list[Document]:
 
 
 def _paid_goals(viewer_id: str) -> list[Document]:
-    """Return the shows, or the funding goals without a show, that the user's latest payments are for."""
+    """Return the shows that the user's latest payments are for, or the funding goals if they have no show yet."""
     latest = collection("contributions").find({"viewer_id": viewer_id}, {"funding_goal_id": True})
     newest = latest.sort([("created_at", -1), ("_id", -1)]).limit(NEWEST)
     funding_ids = [ObjectId(goal_id) for goal_id in dict.fromkeys(paid["funding_goal_id"] for paid in newest)]

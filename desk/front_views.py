@@ -17,9 +17,10 @@ from desk.hour import STEPS, Deliveries, Starts, deliveries_of_last_hour, height
 from desk.upcoming import HOURS, upcoming_shows
 
 GOALS, FAILURES = "admin:goals_goal_changelist", "admin:django_q_failure_changelist"
-# In the units of the plots.
+# Both are in the units of the plots, which are SVG images.
 BAR_WIDTH, PLOT_HEIGHT = 10, 60
-# The plot of lateness is at least this high, so that its bars are low if all shows started on time.
+# The top of the plot of lateness stands for at least this many seconds, so that its bars are low if all shows started
+# on time.
 PUNCTUAL_SECONDS = 1.0
 
 

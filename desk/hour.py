@@ -1,7 +1,8 @@
 """The last hour in steps of five minutes: how late shows have started, and how many events were sent to viewers.
 
-Only the newest shows and chunks are read, so that the page stays quick on an evening of thousands of shows. If there
-are more, the steps that were not read completely are left out. The last step is never left out.
+Only the newest shows and chunks are read, so that the page stays quick on an evening of thousands of shows. A chunk has
+one event for up to `NOTIFY_CHUNK` viewers. If not everything was read, the steps that are incomplete are left out. The
+last step is never left out.
 """
 
 from collections.abc import Sequence
@@ -22,7 +23,7 @@ _SENT = {letter for letter, state in STATES.items() if state is State.SENT}
 
 @dataclass(frozen=True, slots=True)
 class Starts:
-    """The shows that have started within one step, and how late they were, in seconds."""
+    """The number of shows that started within one step, and their median and highest lateness in seconds."""
 
     begins_at: datetime
     count: int
@@ -97,7 +98,10 @@ def _step(moment: datetime, begin: datetime) -> int:
 
 
 def _first_whole(oldest: datetime, begin: datetime) -> int:
-    """Return the number of the first complete step, if nothing before the oldest document was read."""
+    """Return the number of the first complete step, which is at most the last step.
+
+    `oldest` is the time of the oldest document that was read.
+    """
     return min(_step(oldest, begin) + 1, STEPS - 1)
 
 

@@ -11,7 +11,7 @@ SECONDS_AN_HOUR = 3600
 
 
 def at(moment: datetime | None) -> SafeString:
-    """Return the moment as an element that the script can read."""
+    """Return the moment as an HTML element that the script can read, or `-` for None."""
     if moment is None:
         return mark_safe("-")
     in_utc = moment.astimezone(UTC)

@@ -1,4 +1,4 @@
-"""The shows that start in the next hours."""
+"""The shows that start in the next HOURS hours."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ MOST_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class Upcoming:
-    """A show that will start."""
+    """A show that will start. `payers` is None if that number is not known."""
 
     goal_id: str
     title: str
@@ -26,7 +26,7 @@ class Upcoming:
 
 
 def upcoming_shows(*, now: datetime) -> list[Upcoming]:
-    """Return the next shows by their nbf, MOST_SHOWN at most. The index `unended` finds them."""
+    """Return the next shows, at most MOST_SHOWN, earliest `nbf` first. MongoDB finds them with the index `unended`."""
     due = {**UNENDED.condition(GoalKind.SHOW), "nbf": {"$gt": now, "$lte": now + timedelta(hours=HOURS)}}
     fields = {"levels": True, "metadata": True, "nbf": True, "context.funding_goal_id": True}
     shows = list(collection("goals").find(due, fields).sort("nbf", 1).limit(MOST_SHOWN))

@@ -1,4 +1,4 @@
-"""Tools for developers: demo, seed, benchmarks, stand-ins for the vendors, the embedded MongoDB."""
+"""Tools for developers: the demo, demo data, benchmarks, stand-ins for the vendors, and the embedded MongoDB."""
 
 from django.apps import AppConfig
 

@@ -1,9 +1,10 @@
-"""The embedded MongoDB: a one-member replica set under `.data/`, for development, demo and tests.
+"""The embedded MongoDB: a one-member replica set under `.data/`, for development, the demo and tests.
 
-A data directory holds `db/`, `mongod.log`, `password` (of the only user, and also the key of the replica set), `uri`
-(written before the server starts, so it always names the last port tried) and `lock` (held while a process starts or
-stops the server). Only its owner may enter the directory. A server is alive as long as
-`db/mongod.lock` is locked: the kernel releases this lock even if mongod is killed.
+A data directory holds `db/`, `mongod.log`, `password`, `uri` and `lock`. Only the owner of the directory may enter it.
+
+`password` is that of the only user, and also the key of the replica set. `uri` is written before the server starts, so
+it always names the last port that was tried. A process holds `lock` while it starts or stops the server. A server is
+alive as long as `db/mongod.lock` is locked, because the kernel releases this lock even if mongod is killed.
 """
 
 import fcntl
@@ -38,7 +39,7 @@ PORT_FREE_WITHIN_SECONDS = 1.0
 OPTIONS = [
     *("--bind_ip", "127.0.0.1", "--nounixsocket", "--fork", "--quiet", "--logappend"),
     *("--wiredTigerCacheSizeGB", "0.5", "--oplogSize", "256"),
-    # A process that is killed during a transaction blocks its documents for this long (default: 60 seconds).
+    # If a process is killed during a transaction, the transaction blocks its documents for this long (default: 60 s).
     *("--setParameter", "transactionLifetimeLimitSeconds=5"),
     *("--setParameter", "diagnosticDataCollectionEnabled=false"),
 ]
@@ -57,10 +58,10 @@ class _PortTaken(Exception):
 def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_commands: bool = False) -> str:
     """Start the server of the data directory if it isn't running. Return its URI once it is primary.
 
-    The server outlives this process. If the port is taken, the next free port is used. `test_commands` makes it a
-    server for tests: it allows `failCommand`, and confirms writes before they are in the journal, which takes a third
-    of the time. Raises EmbeddedMongoError or MongodMissing, and ServerSelectionTimeoutError if the server does not
-    become primary within PRIMARY_WITHIN_SECONDS or before the deadline of the caller (`mongodb/deadlines.py`).
+    The server outlives this process. If the port is taken, the next free port is used. With `test_commands`, the server
+    is one for tests: it allows `failCommand`, and confirms writes before they are in the journal, so that writes take a
+    third of the time. Raises EmbeddedMongoError or MongodMissing, and ServerSelectionTimeoutError if the server does
+    not become primary within PRIMARY_WITHIN_SECONDS or before the deadline of the caller (`mongodb/deadlines.py`).
     """
     with _locked(data_dir):
         for _attempt in range(2):  # a server that is alive may be about to end
@@ -101,7 +102,7 @@ def is_alive(data_dir: Path) -> bool:
 
 @contextmanager
 def _locked(data_dir: Path) -> Iterator[None]:
-    """Let only one process at a time start or stop this server. Others wait."""
+    """Let only one process at a time start or stop this server. Other processes wait."""
     (data_dir / "db").mkdir(parents=True, exist_ok=True, mode=PRIVATE)
     data_dir.chmod(PRIVATE)
     with (data_dir / "lock").open("w") as lock:
@@ -183,7 +184,7 @@ def _shut_down(data_dir: Path) -> None:
 
 
 def _await_free(port: int) -> None:
-    """Wait a moment for the port, because the kernel may release an ended server's lock before the port."""
+    """Wait a moment for the port, because the kernel may release the lock of an ended server before its port."""
     deadline = time.monotonic() + PORT_FREE_WITHIN_SECONDS
     while not _is_free(port) and time.monotonic() < deadline:
         time.sleep(replica_set.PAUSE_SECONDS)

@@ -8,7 +8,7 @@ MONGODB_PORT = 27017
 
 
 class FarMongodb(Relay):
-    """A relay to the server of `uri`. A round-trip takes `seconds` longer than without it."""
+    """A relay to the server of `uri`. A round-trip takes `seconds` longer than without the relay."""
 
     def __init__(self, uri: str, *, seconds: float) -> None:
         self._parts = urlsplit(uri)

@@ -1,4 +1,4 @@
-"""Find a `mongod` that runs on this machine: the one in the Python package, or else one on PATH."""
+"""Finds a `mongod` that runs on this machine: the one in the Python package, or else one on PATH."""
 
 import re
 import shutil
@@ -22,7 +22,7 @@ class MongodMissing(ProductError):
 
 
 def main() -> None:
-    """Say in one line why the embedded server can't run; `make setup` calls this."""
+    """If the embedded server can't run, exit with a line that says why. `make setup` calls this."""
     if not env.text("MONGODB_URI"):
         try:
             find_mongod()
@@ -72,7 +72,7 @@ def _complaint(binary: Path) -> str:
 
 
 def _package(library: str) -> str:
-    """Name Debian's package of a shared library: libcurl.so.4 -> libcurl4."""
+    """Return the name of Debian's package with a shared library, such as libcurl4 for libcurl.so.4."""
     stem, _, version = library.partition(".so.")
     return f"{stem}{version}" if stem != "libcrypto" else "libssl3"
 

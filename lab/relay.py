@@ -1,4 +1,4 @@
-"""A proxy on this machine that passes TCP connections on, and may delay what it passes on."""
+"""A proxy on this machine that passes TCP connections on, and can delay the data."""
 
 import asyncio
 from contextlib import suppress

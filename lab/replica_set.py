@@ -1,4 +1,4 @@
-"""Make a mongod a replica set of one member with one user, and wait until it is primary."""
+"""Makes a mongod a replica set of one member with one user, and waits until it is primary."""
 
 import time
 from collections.abc import Callable
@@ -75,7 +75,7 @@ def rename_member(server: Server) -> None:
 
 
 def shut_down(server: Server) -> None:
-    """Ask the server to stop; it may need another moment. Raises OperationFailure if its user was not created yet."""
+    """Ask the server to stop, which it does a moment later. Raises OperationFailure if its user was not created yet."""
     with server.connect() as client:
         try:
             client.admin.command("shutdown", force=True, timeoutSecs=0)

@@ -27,7 +27,7 @@ class StandIns:
     byteplus_app_key: str
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of the product's processes. It overrides a `.env`; an empty value means unset."""
+        """Return the environment of the product's processes. It overrides a `.env` file. An empty value means unset."""
         return {
             **os.environ,
             "DATA_DIR": str(self.directory),

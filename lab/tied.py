@@ -1,8 +1,8 @@
-"""Run a program that gets SIGTERM when the process that started it ends, even if that process is killed.
+"""Runs a program that gets SIGTERM when the process that started it ends, even if that process is killed.
 
     python -m lab.tied PARENT_PID PROGRAM [ARGUMENT...]
 
-Source: prctl(2). On systems other than Linux, it only runs the program.
+Source: prctl(2). On systems other than Linux, the program gets no signal.
 """
 
 import ctypes

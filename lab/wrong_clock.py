@@ -10,7 +10,7 @@ SOURCE = Path(__file__).with_suffix(".c")
 
 
 class WrongClock:
-    """The clock of a host. It is right until it is set, and is ahead by `seconds` after that."""
+    """The clock of a host. It is right until `set` is called, and ahead by `seconds` after that."""
 
     def __init__(self, directory: Path) -> None:
         directory.mkdir()

@@ -1,4 +1,4 @@
-"""The buttons on the page of a goal. Each leads to a page that says what will happen, and asks for a reason."""
+"""The buttons on the page of a goal. Each button leads to a page that says what will happen, and asks for a reason."""
 
 from collections.abc import Iterator
 

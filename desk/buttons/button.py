@@ -19,7 +19,7 @@ from desk.shows.panels import Surroundings, goal_url
 from goals.models import Goal
 from showgoals.admin_forms import SeenForm
 
-# The query parameter with the minutes by which a show is moved.
+# The name of the query parameter with the minutes by which a show is moved.
 BY = "by"
 MOST_COUNTED = 2**31
 RELOAD = _("Reload the page.")
@@ -37,7 +37,7 @@ class Told:
 class ButtonForm(SeenForm):
     """The reason, the version of the goal that the person has seen, and how often the button had been pressed by then.
 
-    `moment` is the time for which the page says what will happen, if the button needs a time.
+    `moment` is the new start of the show that the page describes, or None if there is none.
     """
 
     reason = reason_field(READ_BY_STAFF, required=False)
@@ -51,11 +51,11 @@ class ButtonForm(SeenForm):
         self.moment = moment
 
     def is_told(self) -> bool:
-        """Tell whether the page that the person has seen said what happens with these form values."""
+        """Tell whether the page that the person saw has described what these form values do."""
         return True
 
     def tell(self) -> None:
-        """Have the page say what will happen with these form values, and ask again."""
+        """Prepare the form for a page that describes what its values do, and asks again."""
 
 
 class Button(ABC):
@@ -75,7 +75,7 @@ class Button(ABC):
         return reverse(f"desk:{self.name}", args=[goal.pk])
 
     def moment(self, around: Surroundings, minutes: str) -> datetime | None:
-        """Return the time that the page suggests, or None.
+        """Return the start of the show that the page suggests, or None.
 
         `minutes` is the number of minutes in the page's address, or "".
         """
@@ -83,15 +83,15 @@ class Button(ABC):
         return None
 
     def count(self, around: Surroundings) -> int:
-        """Return how often the button was pressed, so that a second press of the same form is refused.
+        """Return how often the button was pressed, so that the same form is refused when it is sent again.
 
-        A button that changes the goal's version returns 0, because the form has the version, too.
+        A button that changes the goal's version returns 0, because the form also contains the version.
         """
         del around
         return 0
 
     def crumbs(self, goal: Goal) -> Crumbs:
-        """Return the breadcrumbs above the page. The last one is the page that follows when the button is pressed."""
+        """Return the breadcrumbs above the page. The last one links to the page that follows a press of the button."""
         return crumbs_of(Goal, goal.title, goal_url(goal.pk))
 
     @abstractmethod
@@ -104,7 +104,7 @@ class Button(ABC):
 
     @abstractmethod
     def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
-        """Run the use case in the caller's transaction. Return what has happened. Raises the errors of the use case."""
+        """Run the use case in the caller's transaction, and return what has happened. Raises the use case's errors."""
 
 
 def hearing(around: Surroundings) -> SafeString:

@@ -31,7 +31,7 @@ OVERLAPS = _(
 
 
 class TimeForm(ButtonForm):
-    """The new start of the show. The hidden `told_nbf` is the time for which the page has said what will happen."""
+    """The new start of the show. The hidden field `told_nbf` has the start that the page has described."""
 
     nbf = FutureField(label=_("Starts at (UTC)"))
     told_nbf = forms.CharField(required=False, widget=forms.HiddenInput)
@@ -43,30 +43,30 @@ class TimeForm(ButtonForm):
         self.initial = {**self.initial, "nbf": moment or usual, "told_nbf": _text(moment)}
 
     def clean_nbf(self) -> datetime:
-        """Refuse a moment at which no show can start."""
+        """Return the start. Raises ValidationError if no show can start then."""
         nbf: datetime = self.cleaned_data["nbf"]
         self.fields["nbf"].refuse_if_wrong(nbf, now=clock.now())  # type: ignore[attr-defined]
         self.moment = nbf
         return nbf
 
     def is_told(self) -> bool:
-        """Tell whether the page has said what will happen for this time."""
+        """Tell whether the page has described what this start means."""
         return bool(self.cleaned_data["told_nbf"] == _text(self.moment))
 
     def tell(self) -> None:
-        """Put the time into the hidden field."""
+        """Put the start into the hidden field."""
         self.data = {**self.data.dict(), "told_nbf": _text(self.moment)}  # type: ignore[attr-defined]
 
 
 class _Starting(Button):
-    """Gives the show another start. `starts` is the text before the change, and `done` the text after it."""
+    """Gives the show another start. The page shows the text `starts` before the change, and `done` after it."""
 
     permission = "goals.change_goal"
     starts: ClassVar[Promise]
     done: ClassVar[Promise]
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say when the show starts, until when payers have access, who is told, and which shows overlap."""
+        """Say when the show starts, when its access ends, how many payers are told, and which shows overlap."""
         if moment is None:
             return
         goal = around.goal
@@ -82,7 +82,7 @@ class _Starting(Button):
             yield Told(words(OVERLAPS, show=link, begins=at(begins), ends=at(its_end)), is_alarming=True)
 
     def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
-        """Move the show. Say when it will start, and who is told."""
+        """Move the show. Say when it starts, and how many payers are told."""
         nbf: datetime = answers.get("nbf") or around.now
         why = {"by": by, "reason": answers["reason"], "if_version": answers["seen_version"]}
         moved = move_show_goal(str(around.goal.pk), nbf=nbf, now=around.now, **why)
@@ -107,7 +107,10 @@ class Move(_Starting):
         yield self.url(goal), str(_("Move to a time"))
 
     def moment(self, around: Surroundings, minutes: str) -> datetime | None:
-        """Return the start moved by the minutes. If the show is overdue, the minutes count from now."""
+        """Return the start plus the minutes, or None if the minutes are not among MINUTES.
+
+        If the show is overdue, the minutes count from now.
+        """
         if minutes not in map(str, MINUTES):
             return None
         return max(around.goal.starts_at, around.now.replace(microsecond=0)) + timedelta(minutes=int(minutes))
@@ -126,7 +129,7 @@ class StartNow(_Starting):
     done = _("The show starts now.")
 
     def moment(self, around: Surroundings, minutes: str) -> datetime:
-        """Return the present second."""
+        """Return the present time, rounded down to the second."""
         del minutes
         return around.now.replace(microsecond=0)
 

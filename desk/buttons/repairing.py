@@ -1,4 +1,4 @@
-"""The buttons that repair what has failed. They send events again, to all payers or to one, or record a show again."""
+"""The buttons that repair what has failed: they send events again, or start a recording again."""
 
 from collections.abc import Iterator, Mapping
 from datetime import datetime
@@ -118,7 +118,7 @@ class SendToPayer(_Sending):
 
 
 class RetryRecording(Button):
-    """Starts the failed recording of a live show again."""
+    """Asks BytePlus again to record a live show whose recording has failed."""
 
     name = "retry-recording"
     label = _("Record again")
@@ -135,7 +135,7 @@ class RetryRecording(Button):
         return None if has_failed and LIVE.holds(around.goal) else RecordingNotFailed.detail
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say what BytePlus is asked to do again, and what went wrong."""
+        """Say what BytePlus is asked to do, how often that has failed, and why."""
         del moment
         yield Told(words(_("BytePlus is asked once more to record the show, from now on.")))
         if around.recording is not None:
@@ -143,7 +143,7 @@ class RetryRecording(Button):
             yield Told(words(text, attempts=around.recording.attempts, error=around.recording.error or "-"))
 
     def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
-        """Queue another start."""
+        """Queue another attempt to start the recording."""
         why = {"by": by, "reason": answers["reason"], "if_attempts": answers["seen_count"]}
         retry_recording(str(around.goal.pk), now=around.now, **why)
         return Told(words(_("The recording is being started again.")))

@@ -45,7 +45,7 @@ class Cancel(Button):
         return _("Only a show that is scheduled can be cancelled.")
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say what does not happen, who is told, and what becomes of the payments."""
+        """Say that the show does not start, how many payers are told, and what becomes of the payments."""
         del moment
         if around.goal.starts_at <= around.now and is_held(str(around.goal.pk)):
             yield Told(words(HELD), is_alarming=True)

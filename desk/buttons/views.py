@@ -29,7 +29,7 @@ TEMPLATE = "desk/button.html"
 def button_page(request: HttpRequest, goal_id: str, *, button: Button) -> HttpResponse:
     """Say what will happen (GET), or press the button (POST).
 
-    Nothing is done that the page has not announced to the person before.
+    If the form asks for something that the page has not described yet, describe it, and ask again.
     """
     if not may_look(request) or not may(request, button.permission):
         raise PermissionDenied
@@ -73,7 +73,7 @@ def _press(request: HttpRequest, around: Surroundings, button: Button, form: But
 
 
 def _refuse(request: HttpRequest, button: Button, goal: Goal, why: str) -> HttpResponse:
-    """Redirect to the goal, and say why nothing was done.
+    """Redirect to the page that leads to the button, and say why nothing was done.
 
     If the goal has changed since the page was opened, say how, and who has changed it.
     """

@@ -1,7 +1,7 @@
 """The list of changes: who has changed what, and when.
 
 Each filter and each search uses an index that has the changes in the order of the list. At most 2,000 changes are
-counted for the number of pages.
+counted, so the list ends after the newest 2,000.
 """
 
 from datetime import timedelta
@@ -26,7 +26,7 @@ from desk.changes.names import Names, author_of, name_each, page_of_subject, sub
 from desk.changes.words import ACTIONS, action_label, differences
 
 SHOWN_CHARACTERS = 8
-# Less than the id of any change.
+# This id is lower than that of any change.
 FIRST = ObjectId("0" * 24)
 Records = QuerySet[ChangeRecord]
 
@@ -63,12 +63,12 @@ class ActionFilter(admin.SimpleListFilter):
         return list(ACTIONS.items())
 
     def queryset(self, request: HttpRequest, queryset: Records) -> Records:
-        """Return the changes of the action."""
+        """Return the changes with the chosen action, or all if none is chosen."""
         return queryset.filter(action=self.value()) if self.value() in ACTIONS else queryset
 
 
 class TimeFilter(admin.SimpleListFilter):
-    """Filters changes by time. The id of a change contains the second in which it was made."""
+    """Filters changes by time. The id of a change contains the second in which the change was made."""
 
     title = _("when")
     parameter_name = "since"
@@ -84,7 +84,7 @@ class TimeFilter(admin.SimpleListFilter):
         return [(name, label) for name, (_length, label) in self.PERIODS.items()]
 
     def queryset(self, request: HttpRequest, queryset: Records) -> Records:
-        """Return the changes of the period."""
+        """Return the changes of the chosen period, or all if none is chosen."""
         if self.value() not in self.PERIODS:
             return queryset
         length, _label = self.PERIODS[str(self.value())]
@@ -130,7 +130,7 @@ class AboutFilter(_OfOne):
 
 @admin.register(ChangeRecord)
 class ChangeRecordAdmin(ReadOnlyAdmin):
-    """The list of changes, which use cases record."""
+    """The list of the changes that use cases have recorded."""
 
     ordering = ("-pk",)
     list_display = ("moment", "who", "what", "subject", "values", "reason", "request")
@@ -166,7 +166,7 @@ class ChangeRecordAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("request"))
     def request(self, record: ChangeRecord) -> SafeString:
-        """Return the beginning of the request's id, which links to all changes of the request."""
+        """Return the first characters of the request's id, linked to all changes of the request."""
         started = f"{record.request_id[:SHOWN_CHARACTERS]}…" if len(record.request_id) > SHOWN_CHARACTERS else "-"
         return format_html('<a href="?q={}" title="{}">{}</a>', record.request_id, record.request_id, started)
 

@@ -19,7 +19,7 @@ Names = dict[tuple[str, str], str]
 
 
 def name_each(records: list[ChangeRecord]) -> Names:
-    """Return the names of all authors and subjects, by the label of their model and their id."""
+    """Return the names of all authors and subjects. A key consists of the model's label and the id."""
     wanted = {(_author_type(record), record.by_id) for record in records}
     wanted |= {(record.subject_type, record.subject_id) for record in records}
     names = _titles(_ids(wanted, "goals.goal"))

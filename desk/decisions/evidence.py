@@ -1,4 +1,4 @@
-"""The evidence for the decisions on a page, found with one query for each kind of object."""
+"""Finds the evidence for the decisions of a page, with one query for each kind of object."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -51,17 +51,17 @@ class Case:
 
     @property
     def begun_by(self) -> Promise | str:
-        """Who said that the show has begun."""
+        """Who has recorded that the show began: the streamer, the product, or nobody."""
         return BEGUN_BY.get((self.show and self.show.context.started_by) or "", _("nobody has said so"))
 
     @property
     def planned(self) -> timedelta | None:
-        """How long the show should have lasted."""
+        """How long the show should have lasted; None if there was no show."""
         return timedelta(seconds=self.show.levels[-1].target) if self.show else None
 
     @property
     def lasted(self) -> timedelta | None:
-        """How long the show lasted."""
+        """How long the show lasted; None if that is not known."""
         if self.show is None or self.show.exp is None or self.show.begun_at is None:
             return None
         return max(self.show.exp - self.show.begun_at, timedelta(0))
@@ -73,7 +73,7 @@ class Case:
 
 
 def cases_of(ids: Sequence[ObjectId]) -> list[Case]:
-    """Return the cases of these funding goals, in order, with four queries."""
+    """Return the cases of these funding goals, in the order of the ids, with at most four queries."""
     goals = {goal.pk: goal for goal in _found(Goal, ids, deferred=DEFERRED)}
     show_ids = [ObjectId(goal.context.show_goal_id) for goal in goals.values() if goal.context.show_goal_id]
     shows = {str(show.pk): show for show in _found(Goal, show_ids, deferred=DEFERRED)}

@@ -84,7 +84,7 @@ def panels_of(known: Known) -> list[Panel]:
 
 
 def _rejoined_at(show_id: str, viewer_id: str) -> datetime | None:
-    """Return when the credentials were last sent again because the viewer subscribed late."""
+    """Return when the credentials were last sent again because the viewer had subscribed late; None if never."""
     chunks = NotificationChunk.possibly_with(viewer_id, goal_id=show_id).filter(preset=SD, rejoined__isnull=False)
     times = []
     for chunk in chunks:

@@ -49,7 +49,7 @@ def payer_page(request: HttpRequest, goal_id: str, viewer_id: str) -> HttpRespon
 
 
 def find_payer(request: HttpRequest, goal_id: str) -> HttpResponse:
-    """Redirect to the page of the user whose name or id was typed."""
+    """Redirect to the payer's page of the user whose name or id was typed."""
     goal = _goal(request, goal_id)
     typed = request.GET.get("payer", "").replace("\0", "").strip()
     user = User.objects.filter(username=typed).only("pk").first() if typed else None

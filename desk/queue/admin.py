@@ -1,4 +1,7 @@
-"""The lists of failed tasks and of the queue. Groups come first, then the rows, each with the name of its goal."""
+"""The lists of failed tasks, of tasks that succeeded, and of the queue. Each row has the name of its goal.
+
+The lists of failed tasks and of the queue show groups above their rows.
+"""
 
 from datetime import UTC, datetime
 from typing import Any, ClassVar
@@ -33,7 +36,7 @@ class NamedTasks(ChangeList):
     """The rows of a page, with the names of their goals."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Find all names at once."""
+        """Find the names for all rows at once."""
         super().get_results(request)
         rows = list(self.result_list)
         names = name_goals(row.group for row in rows if row.group)
@@ -58,7 +61,7 @@ class NamedMessages(ChangeList):
 
 
 class CountedByTime(Counted):
-    """Counts tasks with the index of the list, which MongoDB uses only for conditions on `stopped`."""
+    """Counts tasks with the list's index, which MongoDB uses only if there is a condition on `stopped`."""
 
     def counted(self) -> Any:
         """Return the tasks to count."""
@@ -77,7 +80,7 @@ class GroupedAdmin(admin.ModelAdmin[Any]):
         raise NotImplementedError
 
     def changelist_view(self, request: HttpRequest, extra_context: dict[str, Any] | None = None) -> HttpResponse:
-        """Add the groups."""
+        """Show the list with the groups above it."""
         entries = self.entries(request)
         groups = group(filters.chosen(request, entries), by_show=bool(request.GET.get("task")))
         context = {"groups": groups, "read": len(entries), "is_cut": len(entries) == MOST_READ}
@@ -170,7 +173,7 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
     ordering = ("lock",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[OrmQ]:
-        """Filter by the keys of all lanes, so that MongoDB finds the messages in the order of an index."""
+        """Filter by all keys of the queue, so that MongoDB finds the messages in the order of an index."""
         messages: QuerySet[OrmQ] = super().get_queryset(request)
         return messages.filter(key__in=keys())
 
@@ -184,7 +187,7 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
 
     @admin.display(description=_("due at"))
     def due(self, message: OrmQ) -> SafeString:
-        """Return when a worker may take the message, or until when a worker holds it."""
+        """Return when a worker may take the message. If a worker holds it, return until when."""
         return at(message.lock)
 
     @admin.display(description=_("state"))

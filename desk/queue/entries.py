@@ -18,7 +18,7 @@ from taskqueue.messages import MESSAGES, UNREADABLE
 from taskqueue.results import RESULTS, shown, without_halves
 
 MOST_READ = 1000
-# Enough for the first line of an error. The traceback follows it.
+# This is enough for the first line of an error, which stands before the traceback.
 READ_CHARACTERS = 300
 TRACEBACK = " : Traceback"
 # A message is late if no worker has taken it this long after it was due.
@@ -26,8 +26,8 @@ LATE_AFTER = timedelta(seconds=30)
 # Ids are replaced, so that errors with the same cause become equal.
 _ID = re.compile(r"\b[0-9a-f]{24,}\b")
 _FACTS = dict.fromkeys(("key", "name", "subject", "lock", "owner", "attempts"), True)
-# A cut leaves at most this many characters of a JSON escape. A character such as an emoji has two escapes, so a cut may
-# leave the first one whole.
+# If a JSON escape such as `\u2026` was cut off, at most this many of its characters are left. An emoji is written as
+# two escapes, so a cut between them leaves half of the emoji.
 _CUT_CHARACTERS = len(r"\u000")
 _FIRST_HALF = re.compile("[\ud800-\udbff]$")
 
@@ -43,10 +43,10 @@ class Situation(models.TextChoices):
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """A failed task, or a message.
+    """A failed task, or a message, which is a task in the queue.
 
-    `at` is when the task failed, or when the message is due. `subject` is the id of its goal, or "". If a person or
-    another program has written the row, any field may be missing.
+    `at` is when the task failed, or when the message is due. `subject` is the id of its goal, or "". Any field may be
+    empty, because a person or another program may have written the row.
     """
 
     entry_id: str
@@ -59,7 +59,7 @@ class Entry:
 
 
 def failed_entries() -> list[Entry]:
-    """Return the newest failed tasks, MOST_READ at most."""
+    """Return the newest failed tasks, at most MOST_READ."""
     is_text = {"$eq": [{"$type": "$result"}, "string"]}
     text = {"$cond": [is_text, {"$substrCP": ["$result", 0, READ_CHARACTERS]}, ""]}
     fields = {"_id": False, "id": True, "func": True, "group": True, "stopped": True, "attempt_count": True}
@@ -83,7 +83,7 @@ def failed_entries() -> list[Entry]:
 
 
 def waiting_entries(*, now: datetime) -> list[Entry]:
-    """Return the messages that are due first, MOST_READ at most."""
+    """Return the messages that are due first, at most MOST_READ."""
     found = tolerant_collection(MESSAGES).find({"key": {"$in": keys()}}, _FACTS).sort("lock", 1).limit(MOST_READ)
     return [
         Entry(
@@ -99,18 +99,18 @@ def waiting_entries(*, now: datetime) -> list[Entry]:
 
 
 def keys() -> list[str]:
-    """Return the keys of all lanes that have a message. A query with these keys can use an index for its order."""
+    """Return all keys that messages have. A query with these keys finds the messages in the order of an index."""
     return [key for key in tolerant_collection(MESSAGES).distinct("key") if type(key) is str]
 
 
 def messages_of(subject: str) -> list[ObjectId]:
-    """Return the ids of the messages about the goal, MOST_READ at most."""
+    """Return the ids of the messages about the goal, at most MOST_READ."""
     found = tolerant_collection(MESSAGES).find({"subject": subject}, {"_id": True}).limit(MOST_READ)
     return [row["_id"] for row in found if isinstance(row["_id"], ObjectId)]
 
 
 def facts_of(message_ids: Sequence[object]) -> dict[str, Document]:
-    """Return the stored fields of the messages, by id, including all that `odd_field` looks at."""
+    """Return the stored fields of the messages, by id. They include all fields that `odd_field` checks."""
     fields = _FACTS | dict.fromkeys(LOOKS_AT, True)
     found = tolerant_collection(MESSAGES).find({"_id": {"$in": list(message_ids)}}, fields)
     return {str(row["_id"]): row for row in found}
@@ -138,7 +138,7 @@ def first_line(stored: object) -> str:
 
 
 def _text_of(stored: str) -> str:
-    """Return the text that the JSON stands for. If the JSON was cut off inside a character, drop this character."""
+    """Return the text that the JSON string contains. Drop the last character if the string was cut off inside it."""
     for cut in (stored, *(f'{stored[: len(stored) - missing]}"' for missing in range(_CUT_CHARACTERS + 1))):
         with suppress(ValueError):
             return without_halves(_FIRST_HALF.sub("", json.loads(cut)))

@@ -1,4 +1,7 @@
-"""The filters of both lists. Those by task, error and situation choose only among the entries that are grouped."""
+"""The filters of the lists of failed tasks and of the queue.
+
+The filters by task, error and situation choose only among the entries from which the groups are made.
+"""
 
 from datetime import datetime
 from typing import Any
@@ -17,17 +20,17 @@ MOST_CHOICES = 20
 
 
 def failed(request: HttpRequest) -> list[Entry]:
-    """Return the failed tasks, which are read only once for a page."""
+    """Return the newest failed tasks, which are read only once for a page."""
     return _kept(request, lambda _now: failed_entries())
 
 
 def waiting(request: HttpRequest) -> list[Entry]:
-    """Return the messages, which are read only once for a page."""
+    """Return the messages that are due first, which are read only once for a page."""
     return _kept(request, lambda now: waiting_entries(now=now))
 
 
 def chosen(request: HttpRequest, entries: list[Entry]) -> list[Entry]:
-    """Return the entries that match the page's query."""
+    """Return the entries that match the page's query string."""
     asked = request.GET
     return [
         each
@@ -61,7 +64,7 @@ class _Among(admin.SimpleListFilter):
         return value
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
-        """Return the chosen value and the values of the entries."""
+        """Return the chosen value and the values of the entries, with their labels."""
         asked = request.GET.get(self.parameter_name or "", "")
         values = dict.fromkeys([*filter(None, [asked]), *(self._value(each) for each in self.entries(request))])
         return [(each, self.label(each)) for each in list(values)[:MOST_CHOICES] if each]

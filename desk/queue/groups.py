@@ -1,4 +1,4 @@
-"""Groups failed tasks or messages by task and error and, if a task is chosen, by show."""
+"""Groups failed tasks or messages by task and error. If a task is chosen, it also groups them by show."""
 
 from collections import defaultdict
 from collections.abc import Callable, Hashable, Iterable
@@ -16,7 +16,7 @@ MOST_GROUPS = 30
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """Entries that belong together. If all have the same goal, `goal` names it."""
+    """Entries that belong together. If all of them are about the same goal, `goal` names it."""
 
     entries: list[Entry]
     subjects: set[str]
@@ -39,7 +39,7 @@ class Group:
 
     @property
     def attempts(self) -> int:
-        """The highest number of attempts in the group."""
+        """The highest number of attempts of an entry."""
         return max(each.attempts for each in self.entries)
 
     @property
@@ -79,7 +79,7 @@ def group(entries: Iterable[Entry], *, by_show: bool) -> Groups:
 
 
 def short(path: str | None) -> str:
-    """Return the name of the task at the dotted path."""
+    """Return the name of the task, which is the last part of its dotted path."""
     return (path or "").rpartition(".")[2]
 
 

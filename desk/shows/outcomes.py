@@ -3,7 +3,7 @@
 from django.utils.translation import gettext_lazy as _
 
 OUTCOMES = {
-    # of tasks
+    # Outcomes of tasks.
     "done": _("done"),
     "failed": _("failed"),
     "late": _("late"),
@@ -12,9 +12,9 @@ OUTCOMES = {
     "changed_by": _("changed"),
     "runs_into": _("runs into another show"),
     "is_run_into_by": _("another show runs into it"),
-    # of signals
+    # Outcomes of signals.
     "announced": _("announced"),
-    # of deliveries
+    # Outcomes of deliveries.
     "planned": _("planned"),
     "sent": _("sent"),
     "all_sent": _("all sent"),
@@ -24,12 +24,12 @@ OUTCOMES = {
     "excluded": _("taken out, so not sent"),
     "redelivery": _("sent again"),
     "not_addressable": _("has no channel"),
-    # of recordings
+    # Outcomes of recordings.
     "requested": _("requested"),
     "running": _("running"),
     "stopped": _("stopped"),
     "verified": _("verified"),
-    # of receivers
+    # Outcomes of receivers.
     "not_applicable": _("not applicable"),
     "tracked": _("tracked"),
     "linked": _("linked"),

@@ -29,7 +29,7 @@ MOST_TASKS = 10
 
 @dataclass(frozen=True, slots=True)
 class Fact:
-    """A line of a panel. If it has a `url`, the value is a link."""
+    """A line of a panel. If it has a `url`, the value links to it."""
 
     label: object
     value: object
@@ -47,7 +47,7 @@ class Panel:
 
 @dataclass(frozen=True, slots=True)
 class Surroundings:
-    """A goal at a moment, with its related objects, any of which may be missing."""
+    """A goal and its related objects at the moment `now`. Any related object may be missing."""
 
     goal: Goal
     now: datetime
@@ -116,7 +116,7 @@ def _belongings(around: Surroundings) -> Panel:
 
 
 def _tasks(goal_id: str) -> Panel:
-    """Show the next MOST_TASKS tasks of the goal that wait in the queue, and a link to those that have failed."""
+    """Return a panel with the goal's next MOST_TASKS tasks in the queue, and a link to its failed tasks."""
     found = tolerant_collection(MESSAGES).find({"subject": goal_id}, dict.fromkeys(LOOKS_AT, True))
     found = found.sort("lock").limit(MOST_TASKS)
     failed = f"{reverse('admin:django_q_failure_changelist')}?of={goal_id}"

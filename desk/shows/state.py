@@ -1,4 +1,7 @@
-"""The state of a goal in sentences, which also say how late a show started, why, and what this means for its payers."""
+"""Says in which state a goal is, how late a show started, and why.
+
+The sentences also say what a late start means for the payers.
+"""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -24,7 +27,7 @@ CANCELLED_BECAUSE = {
     CancelReason.SESSION_ENDED.value: _("Cancelled at {at}, because its session ended."),
     CancelReason.MISSED.value: _("Cancelled at {at}, because it was too late to start it. It can be brought back."),
 }
-# A held show (goals/holding.py).
+# About a held show (see goals/holding.py).
 HELD = _(
     "It was due before the database was restored from a backup, so it waits for a person to start, move or cancel it. "
     "If it was performed after the backup, do not cancel it: its payments would go back."
@@ -33,7 +36,7 @@ HELD = _(
 
 @dataclass(frozen=True, slots=True)
 class Situation:
-    """The sentences, whether they need a person's attention, and the moment at which a countdown ends."""
+    """Sentences about a goal's state. `until` is the moment to which the page counts down, if any."""
 
     text: SafeString
     is_alarming: bool = False
@@ -50,7 +53,7 @@ def situation_of(goal: Goal, *, now: datetime) -> Situation:
 
 
 def lateness(show: Goal) -> timedelta:
-    """Return how late the show has started; 0 if it was on time."""
+    """Return how late the show started; 0 if it has not started, or if it was late by at most LATE_AFTER."""
     if show.activated_at is None:
         return timedelta(0)
     late = show.activated_at - max(show.starts_at, show.created_at)

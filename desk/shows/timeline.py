@@ -1,7 +1,7 @@
 """A goal's timeline, newest first, one page at a time.
 
 The pages read the stored entries, not the rows of the view `timeline_rows`. An index has the entries in this order, so
-MongoDB reads only those of the page.
+MongoDB reads only the entries of the page.
 """
 
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from goals.timeline import moment
 
 ENTRIES_A_PAGE = 50
 KIND, BEFORE = "kind", "before"
-# No entry has the kind `receiver`: the results of receivers are in the entry of their announcement.
+# No stored entry has the kind `receiver`, because the results of receivers are part of the announcement's entry.
 KINDS = tuple(kind for kind in TimelineKind if kind is not TimelineKind.RECEIVER)
 LARGEST_SEQ = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An entry. `answers` has the results of an announcement's receivers."""
+    """An entry. `answers` has the names and the results of an announcement's receivers."""
 
     at: datetime
     kind: str
@@ -37,7 +37,7 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class TimelinePage:
-    """Some rows, the available filters, and the query string of the next page; "" if there are no older rows."""
+    """Some rows, the available filters, and the query string of the next page ("" if there are no older rows)."""
 
     rows: Sequence[Row]
     kinds: Sequence[tuple[str, object, bool]]
@@ -46,7 +46,7 @@ class TimelinePage:
 
 
 def timeline_page(goal: Goal, asked: Any) -> TimelinePage:
-    """Return the page that the query parameters ask for. Unknown filters and places are ignored."""
+    """Return the page that the query parameters ask for. An unknown `kind` and an invalid `before` are ignored."""
     kind = asked.get(KIND, "") if asked.get(KIND, "") in KINDS else ""
     before = asked.get(BEFORE, "")
     entries = TimelineEntry.objects.filter(goal_id=str(goal.pk))

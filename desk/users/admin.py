@@ -56,7 +56,7 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class UserDeskAdmin(AccountAdmin):
-    """Adds the account's sessions, shows and payments. Only the two buttons change whether a user is active."""
+    """Adds the account's sessions, shows and payments. The form only shows `is_active`. Two buttons change it."""
 
     change_form_template = "desk/user.html"
     search_help_text = _("The beginning of a user name or of an email address; or the id of a user.")
@@ -64,7 +64,7 @@ class UserDeskAdmin(AccountAdmin):
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[User], search_term: str
     ) -> tuple[QuerySet[User], bool]:
-        """Search with indexes, as the search box of every page does. Django would read all users."""
+        """Search with indexes, as the search box of every page does. Django's own search would read all users."""
         if not search_term.strip():
             return queryset, False
         found = find_users(search_term)
@@ -96,7 +96,7 @@ class UserDeskAdmin(AccountAdmin):
         return super().get_form(request, obj, change=change, **{**kwargs, "help_texts": {"is_active": ACTIVE_HELP}})
 
     def get_urls(self) -> list[Any]:
-        """Put the pages before Django's own, whose last pattern takes every path."""
+        """Put the two pages before Django's own, whose last pattern matches every path."""
         view = self.admin_site.admin_view
         pages = [
             path("<path:object_id>/deactivate/", view(self.deactivate_page), name="auth_user_deactivate"),
@@ -114,7 +114,7 @@ class UserDeskAdmin(AccountAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def deactivate_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask for the reason and what becomes of live sessions and keys (GET), or deactivate the user (POST)."""
+        """Ask for the reason, and what becomes of live sessions and keys (GET), or deactivate the user (POST)."""
         user = self._user(request, object_id)
         if user is None or user.pk == request.user.pk:
             return self._refuse(request, user)
@@ -193,7 +193,7 @@ class UserDeskAdmin(AccountAdmin):
 
     @admin.display(description=_("latest payments"))
     def payments(self, user: User) -> SafeString:
-        """List the latest payments, each with what becomes of it and a link to the payer's page of the show."""
+        """List the latest payments, each with its outcome and a link to the user's page as a payer of the show."""
         rows = (
             (
                 date_format(each.contribution.created_at, "DATETIME_FORMAT"),
@@ -215,7 +215,7 @@ class UserDeskAdmin(AccountAdmin):
 
 
 def _hanging(user: User) -> Hanging:
-    """Return the account's sessions and unfinished goals, which are read only once for a page."""
+    """Return the account's live sessions and unfinished goals, which are read only once for a page."""
     known: Hanging | None = user.__dict__.get("hanging")
     if known is None:
         known = user.__dict__["hanging"] = hanging_on(user, now=clock.now())

@@ -17,7 +17,7 @@ def deactivate(user: User, *, end_sessions: bool, revoke_keys: bool, by: Author,
     """Deactivate the user, then revoke keys and end live sessions if asked. Return whether the user was active.
 
     The user is deactivated first, and so can't open another session or make another key. Each session ends in a
-    transaction of its own. If one of them fails, the call can be repeated. Idempotent.
+    transaction of its own. If a transaction fails, the caller can call this function again. Idempotent.
     """
     was_active = run_in_transaction(partial(set_active, user, to=False, by=by, reason=reason))
     if revoke_keys:

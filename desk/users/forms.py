@@ -11,7 +11,7 @@ KEEP, END, REVOKE = "keep", "end", "revoke"
 
 
 class DeactivateForm(ReasonForm):
-    """Asks for the reason and, if there are any, what becomes of live sessions and of keys for servers."""
+    """Asks for the reason. If there are live sessions or keys for servers, it also asks what becomes of them."""
 
     sessions = forms.ChoiceField(
         label=_("What becomes of them?"),

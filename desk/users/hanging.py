@@ -1,4 +1,4 @@
-"""What depends on an account: live sessions, unfinished shows, and payments."""
+"""What depends on an account: live sessions, unfinished goals, keys for servers, and payments."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -41,7 +41,7 @@ class Hanging:
 
 
 def hanging_on(user: User, *, now: datetime) -> Hanging:
-    """Return the live sessions and unfinished goals, with two queries."""
+    """Return the user's live sessions and their unfinished goals, with at most two queries."""
     sessions = fetch(Session.objects.filter(user_id=user.pk, status=SessionStatus.LIVE))
     ids = [goal for each in sessions for pair in each.show_goal_pairs for goal in (pair.funding_goal, pair.show_goal)]
     goals = fetch(Goal.objects.filter(pk__in=[goal for goal in ids if goal])) if any(ids) else []
@@ -49,10 +49,10 @@ def hanging_on(user: User, *, now: datetime) -> Hanging:
 
 
 def keys_made_by(user: User) -> list[ServerKey]:
-    """Return the valid keys for servers that the user has made. The keys stay valid if the user is deactivated."""
+    """Return the valid keys for servers that the user has made. Deactivating the user does not revoke them."""
     valid = ServerKey.objects.filter(revoked_at=None)
     by_user = [ObjectId(key_id) for key_id in _keys_added(by_id=str(user.pk))]
-    # A key that is older than the record of changes has only its maker's name, which another person may have now.
+    # A key that is older than the record of changes has only its maker's name. Another user may have this name now.
     named = valid.filter(created_by=user.get_username(), created_at__gte=user.date_joined)
     recorded = _keys_added(subject_id={"$in": [str(key.pk) for key in named]})
     unrecorded = [key.pk for key in named if str(key.pk) not in recorded]

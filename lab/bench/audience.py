@@ -1,6 +1,6 @@
-"""`bench audience`: how large an audience can be planned, how fast, and how much the database needs for it.
+"""`bench audience`: how large an audience can be, how fast its events are planned, and how much space they take.
 
-The server generates the payers, so that only the planning uses memory of this process.
+MongoDB generates the payers, so that only the planning uses memory of this process.
 """
 
 import resource
@@ -24,8 +24,8 @@ from showgoals.tasks import create_show_goal
 
 HELP = "plan audiences of several sizes, and measure time, memory and bytes per viewer"
 SIZES = "1000,100000,390000,450000,550000"
-# An entry of `breakdown` that the fold has written takes 43 bytes, so 390,000 entries fit into a document. Entries of
-# larger audiences are bare numbers, and take 30 bytes.
+# An entry of `breakdown` that the fold has written takes 43 bytes, so 390,000 entries fit into a document. For larger
+# audiences, this benchmark writes bare numbers, which take 30 bytes each.
 LARGEST_AS_WRITTEN = 390_000
 CHUNKS = NotificationChunk._meta.db_table
 

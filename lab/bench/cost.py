@@ -1,6 +1,6 @@
-"""`bench cost`: measures the CPU time of each kind of request, compared with a bare DRF view.
+"""`bench cost`: measures the CPU time of each kind of request, and compares it with that of a bare DRF view.
 
-It calls the WSGI application directly, without an HTTP server.
+The benchmark calls the WSGI application directly, without an HTTP server.
 """
 
 import json
@@ -27,7 +27,7 @@ from lab.bodies import show_body
 
 HELP = "CPU time, function calls and round-trips of each kind of request, compared with a bare DRF view"
 VIEWERS = 20
-# cost_peer is named, not imported, because it imports Simple JWT, which reads its settings when it is first imported.
+# This module does not import cost_peer, because cost_peer imports Simple JWT, which reads its settings on import.
 URLS = "lab.bench.cost_peer"
 # Each kind is sent twice before it is measured, because the first requests import modules and fill caches.
 WARM_UP = 2
@@ -45,7 +45,7 @@ Send = Callable[[], object]
 class Cost:
     """The cost of one kind of request.
 
-    It has the total CPU time of all requests, and the function calls and MongoDB commands of a single request.
+    The times are the totals of all requests. The function calls and the MongoDB commands are those of one request.
     """
 
     calls: int
@@ -57,7 +57,7 @@ class Cost:
 
     @property
     def milliseconds(self) -> float:
-        """The process's CPU time per request."""
+        """The CPU time of this process per request."""
         return self.cpu_seconds * 1000 / self.requests
 
     @property
@@ -126,7 +126,7 @@ def _sends(*, shows: int) -> dict[str, Send]:
 
 
 def _first(send: Send, listener: RoundTrips) -> Cost:
-    """Count function calls and commands, which don't depend on the machine's load."""
+    """Count the function calls and commands of one request, which don't depend on the machine's load."""
     for _ in range(WARM_UP):
         send()
     with Profile() as profile:
@@ -138,7 +138,7 @@ def _first(send: Send, listener: RoundTrips) -> Cost:
 
 
 def _measure(cost: Cost, send: Send) -> None:
-    """Send a block of requests."""
+    """Send a block of requests, and add its cost."""
     before = mongodb_cpu_seconds()
     began, began_at = time.process_time(), time.perf_counter()
     for _ in range(BLOCK):

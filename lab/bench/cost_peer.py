@@ -1,4 +1,4 @@
-"""The urls of the product, and the peer of `bench api` at `/bare`."""
+"""The URL patterns of the product, and the peer of `bench api` at `/bare`."""
 
 from django.urls import include, path
 

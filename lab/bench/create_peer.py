@@ -21,7 +21,7 @@ GOALS, SESSIONS, TIMELINE = (model._meta.db_table for model in (Goal, Session, T
 
 @dataclass(frozen=True)
 class Written:
-    """The documents of one creation: a goal, queue messages, timeline rows."""
+    """The documents of one creation: a goal, messages of the queue, and rows of the timeline."""
 
     goal: Document
     messages: list[Document]
@@ -36,7 +36,7 @@ class Written:
 
 
 def read_back(database: Database[Document], goal_id: str) -> Written:
-    """Return the documents that the creation of the first show has written."""
+    """Return the documents that the creation of the first show has written. Raises LookupError if it is missing."""
     goal = database[GOALS].find_one({"_id": ObjectId(goal_id)})
     if goal is None:
         raise LookupError(goal_id)
@@ -44,7 +44,7 @@ def read_back(database: Database[Document], goal_id: str) -> Written:
 
 
 def create_by_pymongo(client: MongoClient[Document], database: Database[Document], new: Written) -> None:
-    """Write all documents in one transaction: 2 finds, insert, update, find_one_and_update, 2 insert_many, commit."""
+    """Write all documents in one transaction: two finds, five writes and a commit."""
     funding_goal_id, session_id = (ObjectId(new.goal["context"][key]) for key in ("funding_goal_id", "session_id"))
     with client.start_session() as session:
         session.start_transaction(write_concern=WriteConcern("majority"))

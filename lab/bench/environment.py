@@ -17,7 +17,7 @@ from django.test import override_settings
 from config.errors import ProductError
 
 HOST = "127.0.0.1"
-# Typed as Any: the stubs know nothing of the MongoDB backend's connection.
+# The type is Any, because the type stubs don't know the connection of the MongoDB backend.
 connection: Any = django_connection
 
 
@@ -29,10 +29,10 @@ class BenchFailed(ProductError):
 
 @contextmanager
 def bench_environment() -> Iterator[None]:
-    """Set everything up for the block.
+    """Set up the environment for the block.
 
-    DEBUG is off, because Django would otherwise keep every query in memory. THROTTLE is off, because a single caller
-    sends all requests.
+    DEBUG is off, because Django would otherwise keep every query in memory. THROTTLE is off, because a caller may send
+    more requests than the rate limits allow.
     """
     with ExitStack() as stack:
         stack.enter_context(override_settings(DEBUG=False, THROTTLE=False, ALLOWED_HOSTS=[HOST], STATIC_ROOT=None))

@@ -1,4 +1,4 @@
-"""Reads the ledger's states of the viewers of shows."""
+"""Reads from the ledger (notifications/fanout/ledger.py) what became of each viewer's events."""
 
 from collections.abc import Iterator, Sequence
 
@@ -12,7 +12,7 @@ Told = tuple[str, str]
 
 
 def ledger_entries(goal_ids: Sequence[str], *states: State) -> Iterator[Told]:
-    """Yield the channel and the event of each viewer of the shows whose state in the ledger is one of these."""
+    """Yield the channel and the event_id of each viewer's event that is in one of these states."""
     for chunk in collection(CHUNKS).find({"goal_id": {"$in": goal_ids}}, {"payload": False}):
         ledger = Ledger(chunk["viewers"], chunk["states"], chunk["marked_in"])
         for position, letter in enumerate(ledger.states):

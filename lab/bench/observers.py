@@ -1,4 +1,4 @@
-"""Two processes that observe the product from outside. One sees commits in MongoDB, the other requests to vendors."""
+"""Two processes that observe the product from outside: its commits in MongoDB, and its requests to the vendors."""
 
 import json
 import time
@@ -20,9 +20,9 @@ from lab.loopback.faults import Failure, Fault
 from lab.stand_ins import StandIns, run_stand_ins
 
 STARTED, AUTHORIZED = "goal.started", "stream.authorized"
-# A request that hangs does so for longer than the client waits for a response.
+# A request hangs for longer than the client waits for a response.
 HANG_SECONDS = 8.0
-# Half of the requests that fail have taken effect, which the client can't know.
+# Half of the requests that fail have taken effect, but the client can't know that.
 FAULTS = {
     Fault(Failure.STATUS, status=500): 0.025,
     Fault(Failure.STATUS, status=500, applied=True): 0.025,
@@ -43,7 +43,7 @@ Sighting = tuple[str, float]
 
 @dataclass(frozen=True, slots=True)
 class PusherFaults:
-    """How Pusher fails: some requests fail at random, and after a number of requests all fail for some seconds."""
+    """How Pusher fails: some requests fail at random, and after a number of requests, all fail for some seconds."""
 
     seed: int
     down_after_requests: int
@@ -55,7 +55,7 @@ class Heard:
     """What the vendors' stand-ins have received since the last question.
 
     `started` has the channels of each `goal.started`. `authorizations` has the channel and the event_id of each
-    `stream.authorized`, but only if Pusher fails; otherwise the data of events are not kept.
+    `stream.authorized` if Pusher fails. Otherwise, it is empty, because the data of events are not kept.
     """
 
     requests: int
@@ -68,7 +68,7 @@ class Heard:
 
 @dataclass(frozen=True)
 class Observers:
-    """The two processes, and the environment in which the product's processes use them as vendors."""
+    """The two processes, and the environment in which the product's processes use the stand-ins as vendors."""
 
     environment: dict[str, str]
     directory: Path
@@ -90,7 +90,7 @@ class Observers:
 def observe(
     directory: Path, *, pusher_seconds: float, byteplus_seconds: float = 0.0, faults: PusherFaults | None = None
 ) -> Iterator[Observers]:
-    """Run both processes inside the block. The seconds are how long each vendor takes to respond."""
+    """Run both processes inside the block. A vendor takes `pusher_seconds` or `byteplus_seconds` to respond."""
     with (
         run_vendors(
             directory, pusher_seconds=pusher_seconds, byteplus_seconds=byteplus_seconds, faults=faults
@@ -101,15 +101,15 @@ def observe(
 
 
 def run_vendors(directory: Path, **options: Any) -> Witness:
-    """Return the stand-ins for both vendors; the greeting is the environment of the product's processes.
+    """Return the process of both stand-ins. Its greeting is the environment of the product's processes.
 
-    Their processes share the benchmark's secret key, which signs the messages that the benchmark enqueues.
+    The environment has the benchmark's secret key, which signs the messages that the benchmark enqueues.
     """
     return Witness(stand_in, **_database(), directory=directory, secret_key=settings.SECRET_KEY, **options)
 
 
 def watch_starts(pipe: Pipe, *, mongodb_uri: str, database: str) -> None:
-    """Send the starts committed since the last question. A goal that starts twice is seen twice."""
+    """Reply to each question with the starts committed since the last one. A goal that starts twice is seen twice."""
     seen: list[Sighting] = []
     client = MongoClient[dict[str, Any]](mongodb_uri)
     with client, client[database][GOALS].watch(STARTS) as stream:
@@ -126,7 +126,10 @@ def stand_in(
     faults: PusherFaults | None = None,
     **options: Any,
 ) -> None:
-    """Send the environment, then reply to questions: with the result if the question is a function, else with Heard."""
+    """Send the environment, and then reply to questions.
+
+    If a question is a function, the reply is its result. Otherwise, the reply is Heard.
+    """
     with run_stand_ins(**options) as stand_ins:
         pusher = stand_ins.pusher
         pusher.latency, stand_ins.byteplus.latency = pusher_seconds, byteplus_seconds
@@ -140,7 +143,7 @@ def stand_in(
 
 
 class _News:
-    """Remembers what it has already reported."""
+    """Reports what the stand-ins have received since the last report."""
 
     def __init__(self, stand_ins: StandIns) -> None:
         self._stand_ins = stand_ins

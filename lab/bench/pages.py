@@ -1,7 +1,7 @@
 """`bench pages`: the processor time that the open pages of streamers cost while their shows run.
 
 Each page makes the calls that `clients/js/streamer.js` makes while nothing happens: the counts every 15 seconds, with
-the validator of the last answer, and the state of the recording once a minute. The pages of streamers whose shows
+the `ETag` of the last response, and the state of the recording once a minute. The pages of streamers whose shows
 have not started make only the first of these calls.
 """
 
@@ -49,7 +49,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(write: Write, *, pages: int, seconds: int, **_options: Any) -> None:
-    """Measure without pages, with pages, and with pages that send no validator. Raises BenchFailed."""
+    """Measure without pages, with pages, and with pages that send no `If-None-Match`. Raises BenchFailed."""
     if pages < 1 or seconds < COUNTS_EVERY_SECONDS:
         raise BenchFailed(f"--pages must be at least 1, --seconds at least {COUNTS_EVERY_SECONDS:g}.")
     directory = empty_directory("pages")

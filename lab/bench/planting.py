@@ -1,6 +1,6 @@
 """Inserts shows that wait for their start, in bulk. The documents are those that `create_show_goal` leaves behind.
 
-Only the start of a show is queued, because the other messages of its creation are processed long before.
+Only the start of a show is queued. The other messages of its creation would be processed long before the start.
 """
 
 from collections.abc import Iterable, Sequence
@@ -41,7 +41,7 @@ class PlantedShow:
 def plant(moments: Iterable[datetime], *, viewers: int = 1) -> list[PlantedShow]:
     """Insert a show for each nbf, with a streamer, a session and a paid funding goal of its own.
 
-    The API accepts whole seconds only; here an nbf may have milliseconds, because the code only compares moments.
+    The API accepts only whole seconds. Here an nbf may have milliseconds, because the code only compares moments.
     """
     moments, now = list(moments), datetime.now(UTC)
     seeded = list(seed_shows(len(moments), viewers=viewers, now=now))
@@ -60,8 +60,8 @@ def queue_starts(shows: Sequence[PlantedShow]) -> None:
 def bring_forward(shows: Sequence[PlantedShow], seconds: int) -> list[PlantedShow]:
     """Let the shows start this many seconds earlier.
 
-    Shows are inserted with an nbf far ahead, because the insertion may take longer than the reconciler tolerates
-    overdue shows.
+    Shows are inserted with an nbf far ahead. Otherwise, they might be overdue before all of them are inserted and
+    queued, and the reconciler would start them.
     """
     earlier = [{"$set": {"nbf": {"$subtract": ["$nbf", seconds * 1000]}}}]
     collection(GOALS).update_many({"_id": {"$in": [ObjectId(show.goal_id) for show in shows]}}, earlier)
@@ -71,7 +71,7 @@ def bring_forward(shows: Sequence[PlantedShow], seconds: int) -> list[PlantedSho
 def plant_audience(nbf: datetime, *, viewers: int) -> PlantedShow:
     """Insert a show with a very large audience.
 
-    The payers are only in `breakdown`, which is all that a fan-out reads.
+    The payers are only in `breakdown`, because a fan-out reads nothing else of them.
     """
     (show,) = plant([nbf], viewers=0)
     breakdown = {str(ObjectId()): {"amount": TICKET_PRICE} for _ in range(viewers)}

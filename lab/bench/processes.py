@@ -7,7 +7,7 @@ import psutil
 
 
 def children(pid: int, name: str = "") -> list[int]:
-    """Return the living children of the process; with a name, only those that have this name.
+    """Return the ids of the living children of the process. If a name is given, return only those with this name.
 
     The kernel keeps only the first 15 bytes of a name.
     """
@@ -27,7 +27,7 @@ def with_variable(name: str, value: str) -> dict[int, int]:
 
 
 def cpu_seconds(pid: int) -> float:
-    """Return the CPU time of a process and all its descendants, including those that have ended."""
+    """Return the CPU seconds of a process and all its descendants, including those that have ended."""
     process = psutil.Process(pid)
     seconds = 0.0
     for each in (process, *process.children(recursive=True)):
@@ -37,7 +37,7 @@ def cpu_seconds(pid: int) -> float:
 
 
 def peak_megabytes(pid: int) -> float:
-    """Return the largest amount of memory that a living child of the process has ever used (Linux: proc(5))."""
+    """Return the highest peak memory of a living child of the process, in megabytes (Linux: proc(5))."""
     return max(map(_peak_kilobytes, children(pid)), default=0) / 1024
 
 

@@ -20,7 +20,7 @@ Write = Callable[[str], object]
 
 @dataclass(frozen=True, slots=True)
 class Percentiles:
-    """The percentiles of figures of one unit."""
+    """The percentiles of some figures, in the unit of the figures."""
 
     p50: float
     p95: float
@@ -59,7 +59,7 @@ class Series:
 
 @dataclass
 class Responses:
-    """The responses to many requests: how long each took, and the commands that they cost."""
+    """The responses to many requests: how long each took, and the MongoDB commands that were sent for them."""
 
     name: str
     seconds: float = 0.0
@@ -123,6 +123,6 @@ def write_findings(write: Write, findings: Sequence[Finding]) -> bool:
 
 
 def write_progress(write: Write, line: str) -> None:
-    """Write a line, and flush it, because a pipe would hold it back."""
+    """Write a line, and flush it, because output to a pipe is buffered."""
     write(line)
     sys.stdout.flush()

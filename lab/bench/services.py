@@ -16,7 +16,7 @@ from lab import tied
 from lab.bench.environment import HOST, BenchFailed
 from lab.bench.processes import children
 
-# systemd's `RestartSec`.
+# The default of systemd's `RestartSec`.
 RESTART_AFTER_SECONDS = 0.1
 STOPPED_WITHIN_SECONDS = 30.0
 
@@ -40,7 +40,7 @@ class Service:
         return self._process.pid if self._process and self._process.poll() is None else 0
 
     def processes(self, name: str) -> list[int]:
-        """Return the children of the main process that have this name."""
+        """Return the ids of the children of the main process that have this name."""
         return children(self.pid, name) if self.pid else []
 
     def supervise(self) -> None:
@@ -120,7 +120,7 @@ class Supervisor:
             service.kill_tree()
 
     def wait(self, seconds: float) -> None:
-        """Supervise for this time."""
+        """Supervise the services for this number of seconds."""
         until = time.monotonic() + seconds
         while True:
             for service in self._services:
@@ -131,7 +131,7 @@ class Supervisor:
             time.sleep(min(left, 0.02))
 
     def wait_for(self, condition: Callable[[], object], what: str, *, seconds: float) -> None:
-        """Supervise until the condition holds. Raises BenchFailed."""
+        """Supervise the services until the condition holds. Raises BenchFailed if it does not hold in time."""
         until = time.monotonic() + seconds
         while not condition():
             if time.monotonic() > until:

@@ -1,4 +1,4 @@
-"""`bench token_view`: `GET /sessions/{id}/token` by many payers, compared with two bare views of the same body."""
+"""`bench token_view`: `GET /sessions/{id}/token` by many payers, compared with two bare views with the same body."""
 
 import time
 from argparse import ArgumentParser
@@ -56,7 +56,7 @@ def run(write: Write, *, viewers: int, **_options: Any) -> None:
 
 
 class Payers:
-    """The callers. Each pass has one request of each payer; the pool's threads send the requests."""
+    """The callers. Each pass has one request of each payer. The pool's threads send the requests."""
 
     def __init__(self, accesses: Sequence[str], pool: ThreadPoolExecutor, listener: RoundTrips) -> None:
         self._accesses = accesses
@@ -71,7 +71,7 @@ class Payers:
     def ask(self, passes: Sequence[tuple[Responses, str]]) -> None:
         """Send the requests of several passes, each to a path of its own.
 
-        Blocks of payers take turns, so that no pass has a quieter machine than the others.
+        The passes take turns after each block of payers, so that no pass has a quieter machine than the others.
         """
         size = -(-len(self._accesses) // BLOCKS)
         for start in range(0, len(self._accesses), size):

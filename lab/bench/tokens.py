@@ -1,4 +1,7 @@
-"""`bench tokens`: all credentials of one `stream.authorized` (sd), compared with PyJWT and the vendor's sample code."""
+"""`bench tokens`: the time to make the credentials of one `stream.authorized` (sd), compared with a peer's time.
+
+The peer uses PyJWT and the vendor's sample code.
+"""
 
 import hashlib
 import hmac

@@ -16,7 +16,7 @@ SUBSCRIBE = 4
 
 
 class SampleToken:
-    """Packs a field at a time, like the sample's ByteBuf."""
+    """Builds an RTC token one field at a time, like the class ByteBuf of the vendor's sample."""
 
     def __init__(self, room_id: str, user_id: str, expire_at: int, now: int) -> None:
         self.room_id, self.user_id, self.expire_at, self.now = room_id, user_id, expire_at, now
@@ -49,7 +49,7 @@ class SampleToken:
 
 
 def sample_credentials(window: PaidWindow, viewer_id: str, *, now: int) -> dict[str, Any]:
-    """Return what `sd_credentials` returns."""
+    """Return credentials as `sd_credentials` does."""
     second_id = f"{viewer_id}__stream_authorized__{now}.{secrets.token_hex(2)}"
     claims = {
         "aud": "stream",

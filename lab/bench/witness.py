@@ -17,7 +17,8 @@ _spawn = get_context("spawn")
 class Witness:
     """Runs `watch(pipe, **arguments)` in a process of its own inside the block.
 
-    The function sends one greeting when it is ready, then replies until the pipe is closed (`answer_questions`).
+    The function sends one greeting when it is ready. Then it replies to questions until the pipe is closed
+    (`answer_questions`).
     The process ends with the benchmark, even if the benchmark is killed.
     """
 

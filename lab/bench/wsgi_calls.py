@@ -13,7 +13,7 @@ from lab.bench.environment import HOST, BenchFailed
 
 
 class RoundTrips(monitoring.CommandListener):
-    """Records the commands of all clients that are created after `register`; each command is one round-trip."""
+    """Records the commands of all clients that are created after `register`. Each command is one round-trip."""
 
     def __init__(self) -> None:
         self._commands: list[str] = []
@@ -42,7 +42,7 @@ class RoundTrips(monitoring.CommandListener):
         """Do nothing, because the command is recorded already."""
 
     def failed(self, event: monitoring.CommandFailedEvent) -> None:
-        """Do nothing: a failed command is a round-trip, too, and is recorded already."""
+        """Do nothing, because the command is recorded already. A failed command counts as a round-trip, too."""
 
 
 def call(
@@ -55,7 +55,10 @@ def call(
     headers: Mapping[str, str] | None = None,
     wanted: int = 200,
 ) -> bytes:
-    """Return the response's body. The path may have a query. Raises BenchFailed unless the status is `wanted`."""
+    """Send a request, and return the body of the response. Raises BenchFailed unless the status is `wanted`.
+
+    The path may have a query.
+    """
     path_info, _mark, query = path.partition("?")
     environ: dict[str, Any] = {
         "REQUEST_METHOD": method,

@@ -1,1 +1,1 @@
-"""The demo: the main job from end to end, with real processes, real HTTP and the real backends."""
+"""The demo: one show from end to end, with real processes, real HTTP and the real backends."""

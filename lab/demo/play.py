@@ -19,11 +19,13 @@ from lab.stand_ins import StandIns
 
 VIEWERS = 250
 STARTS_IN_SECONDS = 5
-# For people who watch: enough time to sign in, and to press every button.
+# With `--watch`, the show starts after LOOKED_AT_SECONDS and lasts LOOKED_AT_TARGET seconds, so that people have the
+# time to sign in and to press every button.
 LOOKED_AT_SECONDS = 60
 LOOKED_AT_TARGET = 600
 UP_WITHIN_SECONDS = 30.0
-# Everything has to arrive within COMPLETE_WITHIN_SECONDS after nbf, and nothing more in the QUIET_SECONDS after that.
+# Everything has to arrive within COMPLETE_WITHIN_SECONDS after nbf. The demo then waits until nothing has happened for
+# QUIET_SECONDS.
 COMPLETE_WITHIN_SECONDS = 20.0
 QUIET_SECONDS = 1.0
 POLL_SECONDS = 0.2
@@ -42,7 +44,7 @@ class Play:
     waits: bool
 
     def perform(self) -> bool:
-        """Run all steps, and return whether everything was right. If the demo waits, people can look at the pages."""
+        """Run all steps, and return whether everything was right. If `waits`, keep the pages open until Ctrl-C."""
         self.screen.title("Preparations")
         self.mongodb.drop_database(self.stand_ins.database)
         self.children.run("migrate", ["manage.py", "migrate"])
@@ -144,7 +146,7 @@ class Play:
             time.sleep(POLL_SECONDS)
 
     def _report(self, show: Show) -> bool:
-        """Write lateness, counts and credentials. Return whether all of them are right."""
+        """Write the lateness, the counts and the credentials. Return whether all counts and credentials are right."""
         arrivals = [event.at for event in authorizations(self.stand_ins.pusher)]
         self.screen.title("Lateness, from nbf")
         self.screen.lateness("activated_at", self._activated_at(show), show.nbf)

@@ -27,7 +27,7 @@ class Screen:
         return time.monotonic() - self._began
 
     def title(self, text: str) -> None:
-        """Begin a part."""
+        """Write the heading of a part."""
         self._write(f"\n{self._style.MIGRATE_HEADING(text)}")
 
     def fact(self, name: str, value: str) -> None:

@@ -1,4 +1,4 @@
 """Loopback servers that stand in for Pusher and BytePlus in the demo and the tests.
 
-They check what the vendors check, with code of their own, and record what they receive.
+They check with code of their own what the vendors check, and record what they receive.
 """

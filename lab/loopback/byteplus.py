@@ -1,7 +1,7 @@
 """A stand-in for BytePlus' RTC OpenAPI: StartRecord, StopRecord, GetRecordTask.
 
-It keeps the tasks, and refuses what the vendor refuses according to its docs. It shares no code with
-`sessions_app/rtc`.
+It keeps the tasks, and refuses what the vendor refuses according to the vendor's docs. It shares no code with
+`sessions_app/rtc`, so that it finds mistakes there.
 """
 
 import json
@@ -17,7 +17,7 @@ from lab.loopback.volc_signature import Refusal, Signer
 RUNNING, ENDED = 2, 3
 _METHODS = {"StartRecord": "POST", "StopRecord": "POST", "GetRecordTask": "GET"}
 _NOT_ACTIVE = "InvalidParameter.ErrorActiveTaskNotFound"
-# Source: BytePlus RTC, common errors, 6348/70426.
+# Source: BytePlus RTC, the page "common errors" of the docs (6348/70426).
 _OVER_LIMIT = "FlowLimitExceeded.QPSOverLimit"
 _ID = re.compile(r"[a-zA-Z0-9_@\-.]{1,128}")
 _IDS = ("AppId", "RoomId", "TaskId")
@@ -26,7 +26,7 @@ Task = dict[str, Any]
 
 
 class BytePlusLoopback(LoopbackServer):
-    """Accepts signed calls of one app; `records` keeps StartRecord's bodies, in order of arrival.
+    """Accepts signed calls of one app. `records` has the bodies of StartRecord, in order of arrival.
 
     `tasks` has the results of GetRecordTask, by (room, task). Starting a task that runs counts as `repeated`, and
     stopping a task that does not run as `idle`. Neither counts as rejected, because clients may do both.
@@ -54,7 +54,7 @@ class BytePlusLoopback(LoopbackServer):
         self._done: Counter[str] = Counter()
 
     def refuse_next(self, code: str, *, status: int = 200, times: int = 1, applied: bool = False) -> None:
-        """Refuse the next calls with this error code; the vendor sends many error codes with HTTP 200."""
+        """Refuse the next calls with this error code. The vendor sends many error codes with HTTP 200."""
         body = json.dumps(self._metadata("", code)).encode()
         self.fail_next(status=status, times=times, body=body, applied=applied)
 
@@ -75,7 +75,7 @@ class BytePlusLoopback(LoopbackServer):
         return {"actions": Counter(StartRecord=len(self.records), repeated=self.repeated, **self._done)}
 
     def end(self, task_id: str, *, status: int = ENDED, stop_reason: str = "IdleTimeOut") -> None:
-        """End the tasks with this name, as the vendor sometimes does by itself."""
+        """End the tasks with this id, as the vendor sometimes does by itself."""
         with self._lock:
             for (_room_id, known_id), task in self.tasks.items():
                 if known_id == task_id:

@@ -1,4 +1,4 @@
-"""A limit of calls per second for one account."""
+"""A limit on the calls of one account per second."""
 
 from collections import deque
 from threading import Lock
@@ -7,7 +7,7 @@ SECOND = 1.0
 
 
 class CallRate:
-    """Admits at most `most_per_second` calls in any second; 0 means no limit. Calls over the limit are not counted."""
+    """Admits at most `most_per_second` calls in any second; 0 means no limit. Calls over the limit do not count."""
 
     def __init__(self, most_per_second: int = 0) -> None:
         self.most_per_second = most_per_second

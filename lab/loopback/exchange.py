@@ -12,7 +12,7 @@ from urllib.parse import parse_qsl, urlsplit
 class LoopbackRequest:
     """A request as it arrived, at `at` (Unix seconds).
 
-    `target` is the raw path with its query; header names are in lower case.
+    `target` is the raw path with its query. The names of headers are in lower case.
     """
 
     method: str

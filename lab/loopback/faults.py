@@ -31,16 +31,16 @@ class Fault:
 
 @dataclass(frozen=True)
 class Outage:
-    """After this number of requests, the server resets every connection for some seconds."""
+    """A time in which the server resets every connection. It begins after a number of requests."""
 
     after_requests: int
     seconds: float
 
 
 class Faults:
-    """The pending failures. A request takes the first one; if there is none, an outage or a random failure applies.
+    """The pending failures. A request takes the first one. If there is none, an outage or a random failure applies.
 
-    During an outage every request fails in the same way.
+    During an outage, every request fails in the same way.
     """
 
     def __init__(self) -> None:
@@ -65,12 +65,12 @@ class Faults:
             self._dice.seed(seed)
 
     def add_outage(self, outage: Outage) -> None:
-        """Let the server be down once. The first request after this call counts as 1."""
+        """Let the server be down once. The requests count from the start of the server, not from this call."""
         with self._lock:
             self._outage = outage
 
     def hang(self, seconds: float) -> None:
-        """Let no request get a response from now on, for some seconds."""
+        """Let no request get a response for some seconds from now."""
         with self._lock:
             self._begin_outage(Failure.HANG, seconds)
 

@@ -42,7 +42,7 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
         return len(self._connections)
 
     def stop(self) -> None:
-        """Stop listening, and end the connections that clients keep alive, and with them their threads."""
+        """Stop listening. End the connections that clients keep alive, so that their threads end, too."""
         self.stopping.set()
         self.shutdown()
         with self._lock:
@@ -64,13 +64,13 @@ class LoopbackHTTPServer(ThreadingHTTPServer):
         super().shutdown_request(request)
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """Report only our own errors; clients may close connections at any time."""
+        """Report only our own errors, because clients may close connections at any time."""
         if not isinstance(sys.exc_info()[1], OSError):
             super().handle_error(request, client_address)
 
 
 class _Handler(StreamRequestHandler):
-    """Reads the requests of one connection. Werkzeug's server, on `http.server`, takes 13 times the CPU time."""
+    """Serves one connection. Werkzeug's server, which uses `http.server`, would take 13 times as much CPU time."""
 
     disable_nagle_algorithm = True
     wbufsize = -1  # head and body leave in one packet

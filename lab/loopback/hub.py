@@ -1,4 +1,6 @@
-"""Connects the HTTP API and the WebSockets of the stand-in for Pusher: passes events to the subscribers of channels.
+"""Connects the HTTP API and the WebSockets of the stand-in for Pusher.
+
+The hub passes events to the subscribers of their channels.
 
 Source: Pusher's docs (2025-06), Channels protocol and presence channels.
 """
@@ -16,7 +18,7 @@ MEMBERS_PER_CHANNEL = 100
 
 
 class Refused(Exception):
-    """A refused subscription or message; Pusher sends `pusher:error` with this text."""
+    """A subscription or message was refused. Pusher sends `pusher:error` with this text."""
 
 
 class Subscriber(Protocol):
@@ -27,7 +29,7 @@ class Subscriber(Protocol):
 
 @dataclass(frozen=True)
 class Member:
-    """A user as the subscribers of a presence channel see it. One user may have several sockets."""
+    """A user, as the subscribers of a presence channel see the user. One user may have several sockets."""
 
     user_id: str
     user_info: Any
@@ -45,7 +47,7 @@ class Hub:
     def subscribe(self, subscriber: Subscriber, channel: str, member: Member | None = None) -> None:
         """Add the subscriber, confirm the subscription, and tell the other subscribers of a new member.
 
-        Raise Refused if the subscriber is subscribed already or the channel is full.
+        Raises Refused if the subscriber is subscribed already or the channel is full.
         """
         with self._lock:
             subscribers = self._channels.get(channel, {})
@@ -75,7 +77,7 @@ class Hub:
                 self._remove(subscriber, channel)
 
     def publish(self, channel: str, name: str, data: str) -> None:
-        """Send an event to the current subscribers; `data` is not changed."""
+        """Send an event, with `data` unchanged, to the current subscribers."""
         with self._lock:
             if subscribers := self._channels.get(channel):
                 message = as_message(name, data, channel)
@@ -103,7 +105,7 @@ def as_message(event: str, data: Any, channel: str | None = None) -> str:
 
 
 def _send(subscribers: Iterable[Subscriber], event: str, data: dict[str, Any], channel: str) -> None:
-    """Send one of Pusher's own events; its data is JSON in a string."""
+    """Send one of Pusher's own events, whose data is JSON in a string."""
     message = as_message(event, json.dumps(data), channel)
     for subscriber in subscribers:
         subscriber.send(message)

@@ -8,12 +8,12 @@ from lab.loopback.faults import Failure, Fault
 from lab.loopback.server import LoopbackServer
 
 HANGING, FAILING = "/hangs", "/fails"
-# Longer than any call may last.
+# This is longer than any call may last.
 HANG_SECONDS = 12.0
 
 
 class Arrival(NamedTuple):
-    """A call: the path, the id of the event, and when it arrived (Unix seconds)."""
+    """A call: the path, the id of the event, and when the call arrived (Unix seconds)."""
 
     path: str
     event_id: str
@@ -28,14 +28,14 @@ class PartnerLoopback(LoopbackServer):
         self.arrivals: list[Arrival] = []
 
     def respond(self, request: LoopbackRequest) -> Answer | Fault:
-        """Send no response to calls to HANGING."""
+        """Note a call to HANGING without sending a response. Answer all other calls."""
         if request.path == HANGING:
             self.answer(request)
             return Fault(Failure.HANG, seconds=HANG_SECONDS)
         return super().respond(request)
 
     def answer(self, request: LoopbackRequest) -> Answer:
-        """Note the call."""
+        """Note the call. Return 500 for FAILING, or else 204."""
         self.arrivals.append(Arrival(request.path, request.headers["webhook-id"], request.at))
         return Answer(500 if request.path == FAILING else 204, b"")
 

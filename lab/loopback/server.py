@@ -24,9 +24,9 @@ class LoopbackServer(ABC):
     """A stand-in for a vendor's HTTP API. Use it as a context manager: it listens inside the block.
 
     `requests` counts the calls, and `rejected` those that the vendor would have refused. `reasons` keeps the latest
-    refusals in words. Calls with an injected failure that is not `applied` count as requests only. Calls over the
-    account's limit also count as `over_limit`. A response is sent `latency` seconds after its request has come,
-    including the time that the stand-in itself needs.
+    refusals in words. Calls with an injected failure that is not `applied` count only as requests. Calls over the
+    account's limit count as `over_limit`, but not as `rejected`. A response is sent `latency` seconds after the arrival
+    of its request. This includes the time that the stand-in itself needs.
     """
 
     host = "127.0.0.1"
@@ -70,7 +70,7 @@ class LoopbackServer(ABC):
         return f"{self.host}:{self.port}"
 
     def fail_next(self, *, status: int, times: int = 1, body: bytes = b"", applied: bool = False) -> None:
-        """Send this status and body for the next requests."""
+        """Respond to the next requests with this status and body."""
         self._faults.add(Fault(Failure.STATUS, status=status, body=body, applied=applied), times)
 
     def hang_next(self, *, seconds: float, times: int = 1, applied: bool = False) -> None:
@@ -86,19 +86,19 @@ class LoopbackServer(ABC):
         self._faults.add(Fault(Failure.TRUNCATED, applied=applied), times)
 
     def fail_at_random(self, shares: Mapping[Fault, float], *, seed: int) -> None:
-        """Let each request fail with these probabilities. The same seed fails the same requests of a sequence."""
+        """Let each request fail with these probabilities. With the same seed, the same requests of a sequence fail."""
         self._faults.add_at_random(shares, seed=seed)
 
     def go_down(self, *, after_requests: int, seconds: float) -> None:
-        """Reset every connection for some seconds, once this number of requests has come."""
+        """Reset every connection for some seconds, once this number of requests has come since the server's start."""
         self._faults.add_outage(Outage(after_requests, seconds))
 
     def keep_exchanges(self) -> None:
-        """Keep all exchanges from now on in `exchanges`, except requests that have met an injected failure."""
+        """Keep all exchanges from now on in `exchanges`, except those of requests with an injected failure."""
         self.exchanges = []
 
     def hang(self, *, seconds: float) -> None:
-        """Accept requests, but respond to none of them, for some seconds from now; then close their connections."""
+        """Accept requests for some seconds from now, but respond to none of them. Then close their connections."""
         self._faults.hang(seconds)
 
     def limit_calls(self, per_second: int) -> None:
@@ -106,7 +106,7 @@ class LoopbackServer(ABC):
         self._rate = CallRate(per_second)
 
     def respond(self, request: LoopbackRequest) -> Answer | Fault:
-        """Return what the HTTP layer must do with the request. It is called from the threads of the connections."""
+        """Return what the HTTP layer must do with the request. The threads of the connections call this."""
         if request.target == SEEN_PATH:
             return Answer(200, json.dumps(self.seen()).encode())
         leaves_at = time.monotonic() + self.latency

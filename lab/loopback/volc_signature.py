@@ -1,6 +1,6 @@
 """Verifies requests signed for BytePlus' OpenAPI, according to the vendor's docs.
 
-It shares no code with `sessions_app/rtc`, so that it finds mistakes there.
+This module shares no code with `sessions_app/rtc`, so that it finds mistakes there.
 """
 
 import calendar
@@ -39,7 +39,7 @@ class Signer:
     region: str
 
     def check(self, request: LoopbackRequest) -> None:
-        """Raise a Refusal unless the client has signed exactly this request, just now."""
+        """Raise a Refusal unless the client has signed exactly this request, and has done so recently."""
         headers = request.headers
         given = _AUTHORIZATION.fullmatch(headers.get("authorization", ""))
         if not given or not set(given["headers"].split(";")) >= _MUST_BE_SIGNED <= set(headers):

@@ -1,6 +1,8 @@
-"""A stand-in for Pusher's webhooks: reports who subscribes, in signed bundles, until the app's server takes them.
+"""A stand-in for Pusher's webhooks: reports in signed bundles who subscribes and who leaves.
 
-Source: Pusher's docs (2025-06), Webhooks. It shares no code with `notifications/`.
+It repeats a bundle until the app's server accepts it. It shares no code with `notifications/`.
+
+Source: Pusher's docs (2025-06), Webhooks.
 """
 
 import hmac
@@ -17,7 +19,7 @@ import requests
 from lab.loopback.pusher import PusherLoopback
 
 IDLE_SECONDS = 0.5
-BUNDLED_SECONDS = 0.02  # a bundle is complete if no report follows in this time
+BUNDLED_SECONDS = 0.02  # a bundle is complete if no other report follows within this time
 MOST_IN_A_BUNDLE = 1000
 TIMEOUT_SECONDS = 5.0
 TRIED_SECONDS = 300.0
@@ -26,7 +28,7 @@ Report = dict[str, Any]
 
 
 class Webhooks:
-    """Sends the webhooks of an app to a URL. Use it as a context manager. Webhooks not taken in time are dropped."""
+    """Sends the webhooks of an app to a URL. Use it as a context manager. It drops webhooks not accepted in time."""
 
     def __init__(self, pusher: PusherLoopback, url: str) -> None:
         self.taken: list[Report] = []
@@ -48,7 +50,7 @@ class Webhooks:
         self._thread.join()
 
     def send(self, reports: list[Report], *, at: float) -> bool:
-        """Send a bundle once, as of a moment in Unix seconds. Return whether the server has taken it."""
+        """Send a bundle once, with `at` (Unix seconds) as its time. Return whether the server has accepted it."""
         body = json.dumps({"time_ms": int(at * 1000), "events": reports}).encode()
         signature = hmac.digest(self._secret.encode(), body, "sha256").hex()
         headers = {"Content-Type": "application/json", "X-Pusher-Key": self._key, "X-Pusher-Signature": signature}

@@ -30,7 +30,7 @@ _SOCKET_NUMBERS = 10**9
 
 
 class PusherSockets:
-    """Serves WebSockets of one app's clients on 127.0.0.1; use it as a context manager. Client events are off."""
+    """Serves WebSockets of one app's clients on 127.0.0.1. Use it as a context manager. Client events are off."""
 
     host = "127.0.0.1"
 
@@ -58,7 +58,7 @@ class PusherSockets:
         asyncio.run_coroutine_threadsafe(self._stop(), self._loop).result()
 
     def come_back(self) -> None:
-        """Listen, on the same port as before if there was one."""
+        """Listen on the same port as before, or on any free port the first time."""
         self._server = asyncio.run_coroutine_threadsafe(self._listen(), self._loop).result()
         self.port = self._server.sockets[0].getsockname()[1]
 

@@ -1,4 +1,4 @@
-"""The clients of `bench api`, in a process of their own: each is a thread, and they keep as many connections."""
+"""The clients of `bench api`, in a process of their own. Each client is a thread, with one connection to the server."""
 
 import json
 import threading
@@ -82,7 +82,7 @@ def _play(turn: Turn, clients: list[Client]) -> Answers:
 
 
 def _until(end: float, requests: Iterator[ClientRequest]) -> Iterator[ClientRequest]:
-    """Yield requests until `end`. A request is created only when it is sent, because the client remembers it."""
+    """Yield requests until `end`. A request is created only just before it is sent, because its client remembers it."""
     while time.monotonic() < end:
         yield next(requests)
 
@@ -117,7 +117,7 @@ def _note(
 
 
 def _book(answers: Answers, request: ClientRequest, body: Any) -> None:
-    """Remember the promise that the server makes with its 201."""
+    """Remember the show or the payment that the server has confirmed by its 201."""
     if request.kind == CREATE:
         answers.shows.append(body["id"])
     elif request.body:

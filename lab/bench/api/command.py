@@ -1,4 +1,7 @@
-"""`bench api`: many clients read, pay and create at once, compared with a bare DRF view. Then all sums are checked."""
+"""`bench api`: many clients read, pay and create shows at once, on the product and on a bare DRF view.
+
+Then the sums of all payments are checked.
+"""
 
 import os
 from argparse import ArgumentParser

@@ -19,7 +19,7 @@ TARGET = 10**9
 
 
 def insert_data(*, viewers: int, shows: int) -> Data:
-    """Insert the documents. The funding goal of each show has one payer."""
+    """Insert the documents, and return what the clients need. The funding goal of each show has one payer."""
     now = datetime.now(UTC)
     seeded = list(seed_shows(max(shows, viewers) + OPEN_GOALS, viewers=1, now=now))
     waiting = [WaitingShow(_caller(each.streamer.id), each.funding_goal_id, each.session_id) for each in seeded]

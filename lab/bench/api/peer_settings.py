@@ -1,4 +1,4 @@
-"""The product's settings, except that the peer's view is the only one. Simple JWT gets the key of access tokens."""
+"""The product's settings, with the peer's view as the only view. Simple JWT gets the key of the access tokens."""
 
 from api.tokens import Kind
 from config.keys import derived

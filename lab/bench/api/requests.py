@@ -1,4 +1,4 @@
-"""The requests of a client, which reads, pays and creates, and sometimes sends a request that must be refused.
+"""The requests of a client, which reads, pays and creates shows, and sometimes sends a request that must be refused.
 
 The clients run in a process without Django, so this module does not import Django.
 """
@@ -54,7 +54,7 @@ class WaitingShow:
 
 @dataclass(frozen=True)
 class Data:
-    """Open funding goals, closed funding goals that wait for their show, and the viewers as whom the clients act."""
+    """Open funding goals, closed funding goals that wait for their show, and the viewers for whom the clients act."""
 
     goals: list[OpenGoal]
     shows: list[WaitingShow]
@@ -90,7 +90,7 @@ class Shows:
 
 
 class Client:
-    """Chooses the requests of one viewer at random; the number is the seed."""
+    """Chooses the requests of one viewer at random. `number` is the seed of the random numbers."""
 
     def __init__(self, data: Data, shows: Shows, number: int) -> None:
         self._data = data

@@ -27,14 +27,14 @@ class Servers:
     supervisor: Supervisor
 
     def drain(self) -> float:
-        """Wait until the queue has nothing to do; return how long that took. Raises BenchFailed."""
+        """Wait until the queue has nothing to do. Return how many seconds that took. Raises BenchFailed."""
         began = time.monotonic()
         self.supervisor.wait_for(_is_drained, "the queue is drained", seconds=DRAINED_WITHIN_SECONDS)
         return time.monotonic() - began
 
 
 def _is_drained() -> bool:
-    """Tell whether nothing is due. A queued fold counts even if it is not due yet."""
+    """Tell whether nothing is due. A fold in the queue counts as due even if it is not due yet."""
     folds = collection(MESSAGES).count_documents({"name": fold_contributions.__name__}, limit=1)
     return not folds and not waiting(connection.database)
 

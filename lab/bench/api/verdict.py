@@ -1,4 +1,4 @@
-"""Checks that what the server promised with a 201 is stored once, and that nothing else is stored."""
+"""Checks that everything that the server confirmed by a 201 is stored once, and that nothing else is stored."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -20,7 +20,7 @@ Paid = Mapping[tuple[str, str], int]
 
 
 def judge(answers: list[Answers], data: Data) -> list[Finding]:
-    """Compare what the clients were promised with what is stored. All contributions must have been folded."""
+    """Compare what the server has confirmed with what is stored. All contributions must have been folded."""
     promised: dict[tuple[str, str], int] = {}
     for each in answers:
         for payer, amount in each.paid.items():

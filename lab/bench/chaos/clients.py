@@ -1,4 +1,4 @@
-"""Clients that create shows all the time. They repeat a request, with the same key, until they get a response."""
+"""Clients that create one show after another. They repeat a request, with the same key, until its result is final."""
 
 import random
 import threading
@@ -35,10 +35,10 @@ class Created:
 
 
 class Clients:
-    """Create one show for each seed, SHOWS_A_SECOND in total, until the end of the block.
+    """Creates one show for each seed, SHOWS_A_SECOND shows a second, until the end of the block.
 
     `created` has the shows whose creation got a 201, `refused` all other final responses, and `unanswered` the seeds
-    whose requests got no response in time.
+    whose requests got no final response in time.
     """
 
     def __init__(self, url: str, seeds: list[Seed]) -> None:

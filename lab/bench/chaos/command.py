@@ -1,4 +1,4 @@
-"""`bench chaos`: shows are created and started while faults happen; then everything is checked."""
+"""`bench chaos`: shows are created and started while faults happen. Then everything is checked."""
 
 import json
 import random
@@ -36,7 +36,7 @@ HELP = (
 DATABASE = "chaos"
 VIEWERS = 3
 SHOWS_IN_RESERVE = 20
-# The longest kind of fault takes this long on average.
+# The kind of fault that takes longest takes about this long on average.
 SECONDS_OF_A_FAULT = 10.0
 UP_WITHIN_SECONDS = 60.0
 KINDS = {kind.option: kind for kind in Kind}
@@ -88,7 +88,7 @@ def _run(
     stand_ins: StandIns, mongod: Mongod, write: Write, *, kinds: Sequence[Kind], seconds: float, rng: random.Random
 ) -> bool:
     """Cause the faults under load. Return whether every rule held."""
-    # A run takes longer than `seconds`: freezes last, and killed processes need time to come back.
+    # A run takes longer than `seconds`, because freezes and the restarts of killed processes take time.
     longest_seconds = 1.5 * seconds + SECONDS_OF_A_FAULT * len(kinds)
     seeds = _seed(stand_ins, shows=int(longest_seconds * SHOWS_A_SECOND) + SHOWS_IN_RESERVE)
     with MongoClient[dict[str, Any]](mongod.uri, tz_aware=True) as mongodb, Reruns(mongodb, DATABASE) as reruns:

@@ -13,9 +13,9 @@ from lab.bench.queued import waiting
 from lab.stand_ins import StandIns
 
 Documents = dict[str, dict[str, Any]]
-# (event, goal, channel) -> the event_id of each time that the event arrived.
+# (event, goal, channel) -> the event_id of each arrival of the event.
 Heard = dict[tuple[str, str, str], list[str]]
-# (event, goal) -> when the event arrived first, on any channel (Unix seconds, by this host's clock).
+# (event, goal) -> when the event first arrived on any channel (Unix seconds, by this host's clock).
 FirstHeard = dict[tuple[str, str], float]
 
 

@@ -18,16 +18,16 @@ from lab.bench.report import Write, write_progress
 from lab.bench.services import Supervisor
 
 PROGRESS_EVERY_SECONDS = 10.0
-# Late faults are not made up for in a burst, because no work would get done in between.
+# The shortest pause between two faults, even if the faults are behind schedule. Without it, no work would get done
+# between them.
 LEAST_PAUSE_SECONDS = 0.5
 # Requests still begin for this long after the last fault, so that there is work that must survive it.
 AFTER_LAST_FAULT_SECONDS = 2.0
-# The pause between two attempts to find a process, because the process that was killed last may still be starting
-# again.
+# The pause between two attempts to find a process to kill. The process that was killed last may be starting again.
 LOOK_AGAIN_SECONDS = 0.1
 FOUND_WITHIN_SECONDS = 30.0
-# How long the queue may need until it is drained. It is longer than `Q_SILENCE`, because a dead cluster's messages may
-# be claimed again only after that, and long enough for a busy machine.
+# How long the queue may take to drain. It must be longer than `Q_SILENCE`, because the messages of a dead cluster can
+# be claimed again only after that time.
 DRAINED_WITHIN_SECONDS = 240.0
 LOOK_EVERY_SECONDS = 0.3
 
@@ -54,7 +54,7 @@ class FaultRun:
         self._wait(AFTER_LAST_FAULT_SECONDS)
 
     def drain(self, database: Database[dict[str, Any]]) -> float:
-        """Wait until all shows are due and the queue is drained, or time is up. Return how many seconds it took."""
+        """Wait until all shows are due and the queue is drained, or time is up. Return how many seconds that took."""
         began = time.monotonic()
         self._settle_requests()
         give_up_at = time.monotonic() + DRAINED_WITHIN_SECONDS
@@ -86,7 +86,7 @@ class FaultRun:
 
 
 def _is_drained(database: Database[dict[str, Any]]) -> bool:
-    """Tell whether nothing waits or runs, twice in a row, because a task that ends may have queued others."""
+    """Tell whether nothing waits or runs. Look twice, because a task that has just ended may have queued others."""
     try:
         if waiting(database):
             return False

@@ -28,7 +28,7 @@ class Kind(Enum):
 
     @property
     def option(self) -> str:
-        """Return the name that `--only` knows."""
+        """The name of the kind in `--only`."""
         return self.name.lower().replace("_", "-")
 
 

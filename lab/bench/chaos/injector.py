@@ -19,8 +19,8 @@ from taskqueue.queues import Queue
 REQUEST_WITHIN_SECONDS = 2.0
 # A request takes about 20 ms. The server is killed at most this long after a request begins.
 INTO_REQUEST_SECONDS = 0.015
-# The shortest and the longest time of each freeze, around the time-outs that matter: other hosts release a cluster's
-# messages after 15 s, requests end after 5 s, and calls to a vendor after some seconds.
+# The shortest and the longest time of each kind of fault. The time-outs that matter lie within these ranges: other
+# hosts release a cluster's messages after 15 s, requests end after 5 s, and calls to a vendor end after some seconds.
 CLUSTER_FROZEN_SECONDS = 1.0, 20.0
 MONGOD_FROZEN_SECONDS = 1.0, 8.0
 VENDOR_FROZEN_SECONDS = 1.0, 12.0
@@ -45,7 +45,7 @@ class Injector:
         return None if at is None else Fault(kind, at)
 
     def _actions(self) -> dict[Kind, Callable[[], float | None]]:
-        """Return what each kind does. The actions return when their fault was over, or None if it was not possible."""
+        """Return the action of each kind. An action returns when its fault was over, or None if it was not possible."""
         product = self.product
         return {
             Kind.START_WORKER: lambda: self._kill_one(product.workers(Queue.START)),
@@ -112,13 +112,13 @@ class Injector:
         return at
 
     def _set_clock(self) -> float:
-        """Set the clock of one cluster an hour ahead or back, or right again. It stays so until it is set again."""
+        """Set the clock of one cluster an hour ahead or back, or right again. Nothing else changes the clock."""
         clock = self.rng.choice(self.product.clocks)
         clock.set(self.rng.choice([seconds for seconds in CLOCK_IS_AHEAD_BY if seconds != clock.seconds]))
         return time.time()
 
     def _fill_disk(self) -> float:
-        """Leave mongod no space, so that it ends itself. It is started again when there is space."""
+        """Fill mongod's disk, so that mongod ends itself. Start it again with enough space after a while."""
         self.mongod.fill_disk()
         self.supervisor.wait_for(lambda: not self.mongod.is_alive(), "mongod has ended", seconds=ENDED_WITHIN_SECONDS)
         self.supervisor.wait(self.rng.uniform(*DISK_FULL_SECONDS))

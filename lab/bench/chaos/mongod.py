@@ -13,7 +13,7 @@ PORT = 27717
 
 
 class Mongod:
-    """The embedded server with its data in a directory. It keeps its address."""
+    """An embedded MongoDB server with its data in a directory. It has the same address after each start."""
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory
@@ -21,7 +21,7 @@ class Mongod:
         self.uri = ""
 
     def start(self) -> None:
-        """Start the server and wait until it accepts writes. Raises BenchFailed if another process took its port."""
+        """Start the server and wait until it accepts writes. Raises BenchFailed if another process has its port."""
         uri = embedded_mongo.start(self._directory, self._port)
         if self.uri not in ("", uri):
             raise BenchFailed("MongoDB came back at another address.")
@@ -38,7 +38,7 @@ class Mongod:
         os.kill(self.pid, signal.SIGKILL)
 
     def fill_disk(self) -> None:
-        """Let none of the server's files grow, so that the server ends at its next write, as with a full disk."""
+        """Let none of the server's files grow. The server then ends at its next write, as if the disk were full."""
         resource.prlimit(self.pid, resource.RLIMIT_FSIZE, (0, resource.RLIM_INFINITY))
 
     def is_alive(self) -> bool:

@@ -23,7 +23,7 @@ CLUSTERS = 2
 class Product:
     """Two clusters and a web server. They reach the stand-ins of the vendors through two processes that pass calls on.
 
-    `clocks` has the clock of each cluster, or nothing if the clocks cannot be set.
+    `clocks` has the clock of each cluster, or is empty if the clocks can't be set.
     """
 
     clusters: list[Service]
@@ -38,7 +38,7 @@ class Product:
         return [*self.clusters, self.web]
 
     def is_up(self) -> bool:
-        """Tell whether every queue has a worker, and the server responds."""
+        """Tell whether every cluster has workers for all queues, and the web server responds."""
         return len(self.working_clusters()) == len(self.clusters) and self.web.answers()
 
     def working_clusters(self) -> list[Service]:
@@ -46,7 +46,7 @@ class Product:
         return [each for each in self.clusters if all(each.processes(queue.value) for queue in Queue)]
 
     def workers(self, queue: Queue) -> list[int]:
-        """Return the workers of this queue, in all clusters."""
+        """Return the process ids of the workers of this queue, in all clusters."""
         return [pid for cluster in self.clusters for pid in cluster.processes(queue.value)]
 
 
@@ -80,7 +80,7 @@ def environment_of(stand_ins: StandIns) -> dict[str, str]:
 
 
 def end(services: list[Service], directory: Path) -> list[str]:
-    """Stop all services. Return what is wrong: processes without a supervisor, exit codes, processes left behind."""
+    """Stop all services. Return what is wrong: orphaned processes, exit codes other than 0, processes left behind."""
     parents = with_variable("DATA_DIR", str(directory))
     wrong = [f"orphan {pid}" for pid, parent in parents.items() if parent not in parents and parent != os.getpid()]
     wrong += [f"{service.log.stem} exited with {code}" for service in services if (code := service.stop())]
@@ -88,7 +88,7 @@ def end(services: list[Service], directory: Path) -> list[str]:
 
 
 def pass_calls_on(pipe: Pipe, *, port: int) -> None:
-    """Greet with the port of a relay to a stand-in, and run it until the pipe is closed."""
+    """Run a relay to a stand-in until the pipe is closed. Send the relay's port through the pipe first."""
     asyncio.run(_pass_calls_on(pipe, port))
 
 

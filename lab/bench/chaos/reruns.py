@@ -1,6 +1,6 @@
-"""Counts the messages that are claimed again.
+"""Counts how often a message is claimed again.
 
-It watches a change stream, because a message is deleted once its task is done.
+The counter watches a change stream, because a message is deleted once its task is done.
 """
 
 import threading

@@ -28,7 +28,7 @@ class Completions:
 
     @classmethod
     def read(cls, database: Database[dict[str, Any]], created: list[Created]) -> "Completions":
-        """Read when tasks were done from the results that the queue has stored."""
+        """Return the times of the requests, and of the tasks whose results the queue has stored."""
         tasks: dict[Queue, list[float]] = {queue: [] for queue in Queue}
         condition = {"success": True, "cluster": {"$in": [queue.value for queue in Queue]}}
         for task in database["django_q_task"].find(condition).sort("stopped", 1):
@@ -36,7 +36,10 @@ class Completions:
         return cls(tasks, sorted(each.at for each in created))
 
     def seconds_after(self, fault: Fault) -> float | None:
-        """Return how long after the fault the next request, or the next task of each affected queue, was done."""
+        """Return how many seconds after the fault the next request, or the next task of each affected queue, was done.
+
+        Return None if no request was done since, or if a queue has done no task since.
+        """
         if fault.kind is Kind.WEB:
             return _next(self.requests, fault.at)
         seconds = [_next(self.tasks[queue], fault.at) for queue in QUEUES.get(fault.kind, BOTH)]
@@ -66,7 +69,7 @@ def lateness_line(milliseconds: Sequence[float]) -> str:
 
 
 def attempts_line(created: list[Created]) -> str:
-    """Return a line that says how many requests were sent once, twice and more often."""
+    """Return a line that says how many requests were sent once, twice, three times and more often."""
     counted = Counter(min(each.attempts, 4) for each in created)
     labels = {1: "once", 2: "twice", 3: "three times", 4: "more often"}
     return "  clients asked " + ", ".join(f"{label}: {counted[times]}" for times, label in labels.items())

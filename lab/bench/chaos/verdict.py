@@ -10,7 +10,7 @@ from lab.bench.chaos.clients import Created
 from lab.bench.chaos.evidence import Evidence
 from lab.bench.report import Finding
 
-# A host whose clock is wrong knows the time of the database up to the duration of a round-trip.
+# A host with a wrong clock follows the clock of the database, with an error of up to one round-trip.
 EARLY_SECONDS = 0.05
 CREATED, ADDED, STARTED, AUTHORIZED = "goal.created", "goal.added", "goal.started", "stream.authorized"
 
@@ -27,7 +27,7 @@ def lateness_ms(evidence: Evidence) -> list[float]:
 
 
 def duplicates(evidence: Evidence) -> int:
-    """Return how many events arrived on a channel more than once."""
+    """Return how often an event arrived on a channel again, after its first arrival there."""
     return sum(len(event_ids) - 1 for event_ids in evidence.heard.values())
 
 
@@ -134,7 +134,7 @@ def _clean(evidence: Evidence) -> Iterator[str]:
 
 
 def _seconds_early(evidence: Evidence, goal_id: str) -> float:
-    """Return how long before nbf the start arrived at Pusher's stand-in."""
+    """Return how many seconds before nbf the start arrived at Pusher's stand-in; negative if it arrived later."""
     heard_at: float = evidence.first_heard.get((STARTED, goal_id), inf)
     return float(evidence.goals[goal_id]["nbf"].timestamp()) - heard_at
 

@@ -55,7 +55,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(write: Write, *, viewers: tuple[int, ...] | None, rtt: float, runs: int, faults: bool, **options: Any) -> None:
-    """Measure, and write the tables; or check a fan-out during failures. Raises BenchFailed."""
+    """Measure, and write the tables. With `faults`, check a fan-out during failures instead. Raises BenchFailed."""
     viewers = viewers or (FAULTY_VIEWERS if faults else VIEWERS)
     if min(*viewers, runs) < 1 or rtt <= 0:
         raise BenchFailed("--viewers and --runs must be at least 1, --rtt more than 0ms.")
@@ -123,7 +123,7 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _seconds(text: str) -> float:
-    """Read milliseconds, with or without their unit."""
+    """Return the seconds for a text in milliseconds, with or without the unit `ms`."""
     try:
         return float(text.removesuffix("ms")) / 1000
     except ValueError as error:

@@ -25,7 +25,7 @@ TASKS = ("batch_notify_stream_authorized", "send_chunk", "send_large_chunk")
 
 @dataclass
 class Record:
-    """What was seen so far.
+    """What the ledger and the stand-in have shown so far.
 
     `unheard` has the events that the ledger marked as sent before the stand-in had received them.
     """

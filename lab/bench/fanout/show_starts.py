@@ -15,7 +15,7 @@ from taskqueue.queues import Queue
 
 WORKERS = 2
 PRESETS = 2
-# Several small shows, so that each worker has imported and connected everything before the measurement.
+# Several small shows start before the measurement, so that each worker has made its imports and connections by then.
 WARM_UP_SHOWS, WARM_UP_VIEWERS = 6, 60
 STARTED_WITHIN_SECONDS = 60.0
 SECONDS_AHEAD = 1.5
@@ -37,7 +37,7 @@ def running_cluster(observers: Observers) -> Iterator[tuple[Service, Supervisor]
 
 
 def start_shows(audiences: Sequence[int]) -> list[PlantedShow]:
-    """Insert a show for each audience. All shows start at the same moment, one or two seconds from now."""
+    """Insert a show for each audience. All shows start at the same moment, about two seconds from now."""
     far = math.ceil(time.time()) + FAR_AHEAD_SECONDS
     planted = [plant([datetime.fromtimestamp(far, tz=UTC)], viewers=viewers)[0] for viewers in audiences]
     shows = bring_forward(planted, far - math.ceil(time.time() + SECONDS_AHEAD))
@@ -46,7 +46,7 @@ def start_shows(audiences: Sequence[int]) -> list[PlantedShow]:
 
 
 def all_sent(shows: Sequence[PlantedShow]) -> Callable[[], bool]:
-    """Return a function that tells whether the ledger says that all events of the shows were sent to all viewers."""
+    """Return a function that tells whether all events of the shows are recorded as sent to all viewers."""
     sent = {"goal_id": {"$in": [show.goal_id for show in shows]}, "sent_at": {"$ne": None}}
     return lambda: bool(collection(EVENTS).count_documents(sent) == PRESETS * len(shows))
 

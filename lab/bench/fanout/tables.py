@@ -27,7 +27,7 @@ class Row:
 
     @property
     def viewers(self) -> int:
-        """The viewers of all shows."""
+        """The number of viewers of all shows."""
         return sum(self.audiences)
 
     @property
@@ -42,7 +42,10 @@ class Row:
 
 
 def plain_requests(audiences: Sequence[int]) -> int:
-    """Return the number of requests if none fails. The preview event is the same for all viewers; sd events differ."""
+    """Return the number of requests if none fails.
+
+    All viewers get the same preview event, but each viewer gets an sd event of their own.
+    """
     return sum(math.ceil(n / LIMITS.channels_per_broadcast) + math.ceil(n / LIMITS.events_per_batch) for n in audiences)
 
 
@@ -63,7 +66,7 @@ def table(rows: Sequence[Row]) -> Iterator[str]:
 
 
 def peer_table(rows: Sequence[Row], seconds: float, measured: int) -> Iterator[str]:
-    """Yield how long the peer takes. Figures for more viewers than were measured are extrapolated."""
+    """Yield the lines of the peer's table. Figures for more viewers than were measured are extrapolated."""
     yield f"\n  One trigger a viewer and event, in sequence, nothing recorded ({measured:,} viewers measured)"
     yield f"  {'viewers':<16}{'seconds':>9}{'viewers/s':>11}{'slower':>9}"
     for row in rows:
@@ -73,7 +76,7 @@ def peer_table(rows: Sequence[Row], seconds: float, measured: int) -> Iterator[s
 
 
 def aims(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield whether the fan-out is as fast, and its workers as small, as they should be."""
+    """Yield a line about each aim: how long a fan-out may take, and how much memory a worker may use."""
     single: Mapping[int, Row] = {row.viewers: row for row in rows if len(row.audiences) == 1}
     viewers, most = MOST_TIMES_THE_BOUND
     if row := single.get(viewers):

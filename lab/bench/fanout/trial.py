@@ -20,7 +20,8 @@ DONE_WITHIN_SECONDS = 600.0
 class FanOut:
     """The cost of a fan-out, from the commit of the first `goal.started` until the last acknowledgement was recorded.
 
-    CPU time is that of all processes of the cluster, and of the stand-in; memory is the peak of the largest worker.
+    `cpu_seconds` is the CPU time of all processes of the cluster. `peak_megabytes` is the peak memory of the largest
+    worker.
     """
 
     seconds: float

@@ -12,7 +12,8 @@ from taskqueue.messages import MESSAGES
 TIMELINE = TimelineEntry._meta.db_table
 # The modules of lab/bench/peers repeat these names, because they import nothing of the product.
 PEER_MESSAGES, ANNOUNCEMENT, PEER_JOBS = "bench_messages", "bench_announcement", "bench_jobs"
-# Recordings that stay would be checked at BytePlus a minute later, beside the shows that are measured then.
+# These include the recordings. Otherwise, the product would ask BytePlus about them a minute later, while other shows
+# are measured.
 EMPTIED = (
     *(GOALS, SESSIONS, MESSAGES, TIMELINE, Contribution._meta.db_table, "auth_user", "recordings", "livestream_feed"),
     *("notification_chunks", "notification_events", "events", "analytics_events", "event_receipts"),
@@ -21,7 +22,7 @@ EMPTIED = (
 
 
 def prepare_peers() -> None:
-    """Start a show, and keep copies of the documents that the start has written. The peers imitate them."""
+    """Start a show, and keep copies of the documents that the start has written. The peers write the same documents."""
     due = (datetime.now(UTC) - timedelta(seconds=1)).replace(microsecond=0)
     (show,) = plant([due])
     activate_goal(show.goal_id, int(due.timestamp()))

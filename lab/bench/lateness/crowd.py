@@ -29,13 +29,13 @@ from notifications.models import CHUNKS, NotificationChunk
 from notifications.webhook import KEY_HEADER, MEMBER_ADDED, SIGNATURE_HEADER, signature
 
 PAYERS = 10_000
-# How long before the load the crowd's own show starts, and how long its fan-out may take.
+# How long before the load the show of the crowd starts, and how long its fan-out may take.
 SHOW_AHEAD = timedelta(seconds=22)
 LET_IN_WITHIN_SECONDS = 15.0
 # How long it takes to insert the crowd.
 PLANTED_SECONDS = 10.0
 POLL_SECONDS = 0.1
-# Clients confirm at random moments within this time, whose first sixth lies before the load.
+# Clients confirm at random moments within this time. The first sixth of it lies before the load.
 SPREAD = timedelta(seconds=30)
 # After a restart of Pusher, all clients subscribe again within this time, and Pusher reports BUNDLE of them at a time.
 RETURN_WITHIN = timedelta(seconds=1)
@@ -67,7 +67,7 @@ class Crowd:
         return SHOW_AHEAD.total_seconds() + PLANTED_SECONDS
 
     def gather(self, begin: datetime) -> None:
-        """Let the payers in to a show of their own. Then leave their requests to a thread. Raises BenchFailed."""
+        """Let the payers into a show of their own, and start a thread that sends their requests. Raises BenchFailed."""
         (show,) = plant([begin - SHOW_AHEAD], viewers=self._payers)
         queue_starts([show])
         sleep_until(show.nbf)
@@ -83,7 +83,7 @@ class Crowd:
             self._sender.result()
 
     def verdict(self) -> str:
-        """Return a line about the requests: how late the slowest hundredth of the responses were."""
+        """Return a line with the number of requests, and the 99th percentile of the delay of their responses."""
         late = sorted(self._late) or [0.0]
         return f"{len(self._late):,} requests, answered after {late[int(len(late) * 0.99)]:,.0f} ms (p99)"
 
@@ -114,7 +114,7 @@ class Crowd:
 
 
 def confirm(show: PlantedShow, viewers: list[str], begin: datetime) -> Iterator[Due]:
-    """Yield a receipt of each viewer's sd event, at random moments around the load."""
+    """Yield a request in which each viewer confirms the sd event, at random moments around the load."""
     event = collection(CHUNKS).find_one({"goal_id": show.goal_id, "preset": SD}, {"event_id": True})["event_id"]
     application, body = WSGIHandler(), json.dumps({"event_id": event}).encode()
     path = f"/goals/{show.goal_id}/received"
@@ -128,7 +128,7 @@ def confirm(show: PlantedShow, viewers: list[str], begin: datetime) -> Iterator[
 
 
 def come_again(show: PlantedShow, viewers: list[str], begin: datetime) -> Iterator[Due]:
-    """Yield the webhooks of a restart of Pusher: all viewers subscribe again in the second before the load."""
+    """Yield the webhooks after a restart of Pusher: all viewers subscribe again in the second before the load."""
     application = WSGIHandler()
     bundles = [viewers[start : start + BUNDLE] for start in range(0, len(viewers), BUNDLE)]
     for number, bundle in enumerate(bundles):

@@ -14,7 +14,7 @@ LEAST_SHOWS = 2
 
 @dataclass(frozen=True, slots=True)
 class Measured:
-    """Percentiles in milliseconds, and counts of shows. `seconds` is from the first nbf to the last commit."""
+    """Percentiles in milliseconds, and counts. `seconds` is the time from the first nbf to the last commit."""
 
     activated: Percentiles
     told: Percentiles
@@ -41,7 +41,7 @@ class Measured:
 def measure(shows: Sequence[PlantedShow], commits: Iterable[Sighting], told: Iterable[Sighting]) -> Measured:
     """Compare the times of the commits and of the announcements with the times at which the shows were due.
 
-    `told` has three channels for each goal. Raises BenchFailed if too little was seen for percentiles.
+    `told` has three channels for each goal. Raises BenchFailed if too few shows have started for percentiles.
     """
     commits, told = list(commits), list(told)
     goal_of = {streamer_channel: show.goal_id for show in shows for streamer_channel in channels(show)}

@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Shows whose nbf lie within this number of milliseconds; 0 means one instant."""
+    """A number of shows whose nbf lie within `milliseconds`. If that is 0, all shows have the same nbf."""
 
     name: str
     title: str
@@ -17,7 +17,7 @@ class Load:
 
     @property
     def seconds(self) -> float:
-        """The duration of the load."""
+        """The duration of the load in seconds."""
         return self.milliseconds / 1000
 
     def resized(self, shows: int | None) -> "Load":

@@ -15,7 +15,8 @@ from lab.bench.wsgi_calls import call
 from mongodb.collections import collection
 from taskqueue.messages import MESSAGES
 
-# An account may send 590 requests in 17 s. The moves take longer, because a busy machine needs more time for them.
+# The rate limit lets an account send 590 requests in 17 s. These moves are spread over a longer time, because a busy
+# machine may need it.
 MOVES = 600
 MOVE_EVERY = timedelta(seconds=0.1)
 # The cancellation follows the last move, this long before the other shows start.
@@ -31,7 +32,7 @@ class Mover:
         self._most_messages = 0
 
     def move_and_cancel(self, begin: datetime) -> None:
-        """Move the show to and fro by a second, as often as time allows. Then cancel it."""
+        """Move the show back and forth by a second, as often as time allows. Then cancel it."""
         (show,) = plant([begin], viewers=0)
         queue_starts([show])
         application, access = WSGIHandler(), issue_access(User(pk=show.streamer_id))

@@ -1,4 +1,4 @@
-"""The peers' own environment: their packages, and a Redis for those that need it."""
+"""The peers' own environment: their packages, and a Redis server for those that need it."""
 
 import hashlib
 import shutil
@@ -19,7 +19,7 @@ PACKAGE = "lab.bench.peers"
 REQUIREMENTS = ROOT / "lab" / "bench" / "peers" / "requirements.txt"
 CELERY_OPTIONS = ["--loglevel=WARNING", "--without-gossip", "--without-mingle"]
 NAMES = ("django-q2", "celery", "apscheduler")
-# The peers of `bench letin`. They make as many calls at a time as the product with its defaults.
+# The peers of `bench letin`. They make as many calls at a time as the product does with its default settings.
 CALLERS = ("celery-prefork", "celery-threads")
 CALLS_AT_A_TIME = 32
 
@@ -63,14 +63,14 @@ def _apscheduler(python: str) -> PeerKind:
 
 @dataclass(frozen=True, slots=True)
 class _Celery:
-    """The common part of all peers on Celery: Python, and a Redis in this directory."""
+    """What all peers that run Celery share: Python, and a Redis server with its data in this directory."""
 
     python: str
     redis: str
     directory: str
 
     def kind(self, name: str, title: str, module: str, options: Sequence[str]) -> PeerKind:
-        """Return a peer whose Redis has an append-only file, as its documentation advises if no data may be lost."""
+        """Return a peer. Its Redis has an append-only file, as Redis's docs advise if no data may be lost."""
         path = f"{self.directory}/redis.sock"
         storage = ["--dir", self.directory, "--appendonly", "yes", "--save", ""]
         worker = [self.python, "-m", "celery", "-A", f"{PACKAGE}.{module}", "worker", *CELERY_OPTIONS, *options]

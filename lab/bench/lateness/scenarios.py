@@ -146,19 +146,19 @@ class Scenarios:
         self._clear()
 
     def _trial_beside_moves(self, mover: Mover, system: System, load: Load) -> Measured:
-        """Just before the load, let one account move its show very often and then cancel it."""
+        """Measure the load. Just before it, let one account move its show very often and then cancel it."""
         moves: Any = {"meanwhile": mover.move_and_cancel, "meanwhile_seconds": mover.seconds}
         return run_trial(self._observers, system, load, **moves)
 
     def _trial_beside_crowd(self, crowd: Crowd, system: System, load: Load) -> Measured:
-        """Let the payers of another show confirm their events, or subscribe again, while shows start."""
+        """Measure the load while the payers of another show confirm their events, or subscribe again."""
         gathered: Any = {"meanwhile": crowd.gather, "meanwhile_seconds": crowd.seconds}
         measured = run_trial(self._observers, system, load, **gathered)
         crowd.leave()
         return measured
 
     def _trial_beside_fanout(self, system: System, load: Load) -> Measured:
-        """Start a show with a large audience just before the load, and check that its fan-out outlasts the load."""
+        """Measure the load while a large audience is told, and check that its fan-out outlasts the load."""
 
         def let_in(begin: datetime) -> None:
             queue_starts([plant_audience(begin - FANOUT_AHEAD, viewers=VIEWERS)])
@@ -167,7 +167,7 @@ class Scenarios:
         return measured if self._viewers_come() else replace(measured, note="the fan-out had ended before the load")
 
     def _await_idleness(self, system: System) -> None:
-        """Wait until the earlier shows are recorded and their viewers let in, which is not part of a start."""
+        """Wait until the earlier shows are recorded and their viewers are let in. Neither is part of a start."""
         until = time.monotonic() + IDLE_WITHIN_SECONDS
         while not system.is_idle():
             system.check()
@@ -176,7 +176,7 @@ class Scenarios:
             time.sleep(SILENCE_SECONDS)
 
     def _clear(self) -> None:
-        """Delete all shows, and forget what was seen of these shows."""
+        """Delete all shows, and forget what the observers have seen of them."""
         remove_shows()
         self._observers.new_starts()
         self._observers.heard()

@@ -51,7 +51,7 @@ class System(ABC):
             raise BenchFailed(error.detail) from error
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of all processes of the system."""
+        """Return the CPU time of all processes of the system, in seconds."""
         return sum(map(cpu_seconds, self._children.pids))
 
     @abstractmethod
@@ -60,7 +60,7 @@ class System(ABC):
 
     @abstractmethod
     def is_idle(self) -> bool:
-        """Tell whether the system has nothing to do for the shows that have started."""
+        """Tell whether the system has nothing left to do for the shows that have started."""
 
 
 class Product(System):
@@ -123,7 +123,7 @@ class Peer(System):
         self.feed([(show.goal_id, show.nbf.timestamp()) for show in shows])
 
     def feed(self, items: Sequence[tuple[str, float]]) -> None:
-        """Let the peer act on each text at its moment, in Unix seconds. Raises BenchFailed."""
+        """Let the peer act on each item, which is a text and its moment in Unix seconds. Raises BenchFailed."""
         try:
             self._lines.write(json.dumps(items) + "\n")
             self._lines.flush()

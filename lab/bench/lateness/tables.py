@@ -9,7 +9,7 @@ from lab.bench.report import Percentiles, aim
 
 # For each load, the most milliseconds that the 99th percentiles of `activated` and `told` may reach.
 AIMS = {"random": (25, 60), "instant": (500, 1500)}
-# The rows of the product under disturbances, and the factors by which these may delay shows.
+# The titles of the rows with disturbances, and the factors by which the disturbances may delay shows at most.
 BESIDE_MOVES, BESIDE_RECEIPTS, BESIDE_WEBHOOKS = "beside moves", "beside receipts", "beside webhooks"
 MOST_TIMES_LATER = {BESIDE_MOVES: 1.25, BESIDE_RECEIPTS: 1.2, BESIDE_WEBHOOKS: 1.2}
 FIGURES = ("p50", "p95", "p99", "max")
@@ -59,14 +59,14 @@ def table(title: str, rows: Sequence[Row]) -> Iterator[str]:
 
 
 def aims(load: Load, ours: Row) -> Iterator[str]:
-    """Yield whether the product is as punctual as it should be."""
+    """Yield lines that say whether the product is as punctual as it should be."""
     if wanted := AIMS.get(load.name):
         yield aim(f"{load.title}, activated p99", round(ours.activated.p99, 1), wanted[0], " ms")
         yield aim(f"{load.title}, told p99", round(ours.told.p99, 1), wanted[1], " ms")
 
 
 def ratios(load: Load, ours: Row, others: Sequence[Row]) -> Iterator[str]:
-    """Yield whether the disturbances delay the starts of shows, and their announcements, no more than allowed."""
+    """Yield lines that say whether disturbances delay the starts and announcements of shows more than allowed."""
     for row in (each for each in others if each.title in MOST_TIMES_LATER):
         for what, beside, alone in (("activated", row.activated, ours.activated), ("told", row.told, ours.told)):
             ratio = round(beside.p99 / alone.p99, 2)
@@ -74,7 +74,7 @@ def ratios(load: Load, ours: Row, others: Sequence[Row]) -> Iterator[str]:
 
 
 def throughput(rows: Sequence[Row]) -> Iterator[str]:
-    """Yield how many shows each system started in a second, from the first nbf to the last commit."""
+    """Yield lines that say how many shows a second each system started, from the first nbf to the last commit."""
     for row in rows:
         rates = sorted(run.shows / run.seconds for run in row.runs)
         yield f"  {row.title:<22}{rates[len(rates) // 2]:>11,.0f} starts a second"

@@ -13,10 +13,11 @@ from lab.bench.lateness.systems import System
 from lab.bench.observers import Observers, Sighting
 from lab.bench.planting import PlantedShow, plant
 
-# The time to insert and schedule the shows before the first may start.
+# Inserting and scheduling the shows may take SECONDS_AHEAD, and one more second for every SHOWS_A_SECOND shows.
 SECONDS_AHEAD = 6.0
 SHOWS_A_SECOND = 200
-# Stock django-q2 looks for due shows every 30 s, and two workers make 100 calls of 20 ms in a second.
+# Even stock django-q2 needs less time. It looks for due shows every 30 s, and its two workers can make 100 calls of
+# 20 ms in a second.
 DONE_WITHIN_SECONDS = 120.0
 QUIET_SECONDS = 1.0
 POLL_SECONDS = 0.25
@@ -38,7 +39,7 @@ class Seen:
         self.refused += heard.refused
 
     def all_of(self, shows: Sequence[PlantedShow]) -> bool:
-        """Tell whether every start was committed and told."""
+        """Tell whether the start of every show was committed, and told on all its channels."""
         return {show.goal_id for show in shows} <= {goal_id for goal_id, _at in self.commits} and {
             channel for show in shows for channel in channels(show)
         } <= {channel for channel, _at in self.told}
@@ -63,8 +64,8 @@ def run_trial(
 ) -> Measured:
     """Let the running system start the shows, and return how late they were.
 
-    `before` and `meanwhile` are called with the moment at which the load begins: `before` first, and `meanwhile` once
-    the shows are scheduled, at least `meanwhile_seconds` before that moment.
+    `before` and `meanwhile` are called with the moment at which the load begins. `before` is called first. `meanwhile`
+    is called once the shows are scheduled, at least `meanwhile_seconds` before that moment.
     """
     begin = math.ceil(time.time() + SECONDS_AHEAD + load.shows / SHOWS_A_SECOND + meanwhile_seconds)
     before(datetime.fromtimestamp(begin, tz=UTC))
@@ -81,7 +82,7 @@ def run_trial(
 
 
 def _watch(observers: Observers, system: System, shows: Sequence[PlantedShow], seen: Seen, *, until: float) -> None:
-    """Collect what the observers see, until all starts were seen and nothing more happens, or time is up."""
+    """Collect what the observers see until they have seen all starts, or time is up, and for QUIET_SECONDS more."""
     while time.time() < until and not seen.all_of(shows):
         system.check()
         time.sleep(POLL_SECONDS)

@@ -1,1 +1,1 @@
-"""`bench letin`: how long after its nbf the last payer of a show is let in, and the show is recorded."""
+"""`bench letin`: how long after the nbf of a show its last payer is let in, and its recording is requested."""

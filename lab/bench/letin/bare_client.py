@@ -1,4 +1,4 @@
-"""Repeats the product's calls over the same number of connections, to measure the least time that they can take."""
+"""Repeats the product's calls over the same number of connections, to measure the least time that calls can take."""
 
 import time
 from collections.abc import Sequence

@@ -84,7 +84,7 @@ def _chosen_loads(names: Sequence[str], beside: str | None) -> list[Load]:
 
 @dataclass
 class _Bench:
-    """Measures loads, and keeps the figures by the names of loads and systems."""
+    """Measures loads, and keeps the figures by the name of the load and the title of the system."""
 
     directory: Path
     kinds: Sequence[PeerKind]

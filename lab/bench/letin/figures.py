@@ -21,7 +21,7 @@ class StartingShow:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU seconds from the first nbf, or from a vendor's hang before it, until nothing was left to do."""
+    """CPU seconds until nothing was left to do, from the first nbf or from a vendor's hang before it."""
 
     system: float
     mongodb: float
@@ -30,7 +30,7 @@ class Cost:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """How many calls the vendors accepted for the starts, and how many connections were open at the end."""
+    """The numbers of accepted calls for the starts, of calls over the limit, and of connections open at the end."""
 
     made: int
     over_limit: int
@@ -46,8 +46,8 @@ class Calls:
 class Measured:
     """Seconds from nbf until a show's last payer was let in, and until the show was recorded.
 
-    If the vendor hung, the seconds begin when it is back. The percentiles of `let_in` leave out the large show. `large`
-    is the seconds until the last payer of the large show was let in.
+    If a vendor hung, its seconds count from its return. The percentiles of `let_in` leave out the large show. `large`
+    has the seconds until the last payer of the large show was let in.
     """
 
     let_in: Percentiles
@@ -61,7 +61,7 @@ class Measured:
 def let_in_seconds(
     shows: Sequence[StartingShow], observed: Observed, *, returned_at: float
 ) -> tuple[Percentiles, float | None]:
-    """Return the percentiles of the shows whose payers were all let in, and the seconds of the large show.
+    """Return the percentiles in seconds of the shows whose payers were all let in, and the seconds of the large show.
 
     Raises BenchFailed if no show except the large one has let in all its payers.
     """

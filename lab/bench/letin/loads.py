@@ -1,4 +1,4 @@
-"""The loads: how many shows start, with how many payers, and which vendor does not respond meanwhile."""
+"""The loads: how many shows start, how many payers they have, and which vendor does not respond meanwhile."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -17,7 +17,7 @@ HANG_AHEAD_SECONDS = 5
 
 
 class Vendor(Enum):
-    """A vendor; the value is the attribute of `StandIns`."""
+    """A vendor. The value is the name of its attribute in `StandIns`."""
 
     PUSHER = "pusher"
     BYTEPLUS = "byteplus"
@@ -25,10 +25,10 @@ class Vendor(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Hang:
-    """A vendor that does not respond around the start.
+    """A vendor that does not respond shortly before and after the start.
 
-    If it is `stopped` (by SIGSTOP), only the kernel accepts its connections. Otherwise, it accepts requests, but never
-    responds.
+    If the vendor is `stopped` (by SIGSTOP), only the kernel accepts its connections. Otherwise, the vendor accepts
+    requests, but does not respond to them.
     """
 
     vendor: Vendor
@@ -67,9 +67,9 @@ class Wanted:
 
 @dataclass(frozen=True, slots=True)
 class Load:
-    """Shows whose nbf lie within this number of milliseconds; 0 means one instant.
+    """Shows whose nbf lie within `milliseconds`. If that is 0, all shows have the same nbf.
 
-    `main` has the shows whose percentiles are reported, and `large` one more show that starts with them.
+    `main` has the shows whose percentiles are reported, and `large` has one more show that starts with them.
     """
 
     name: str
@@ -84,7 +84,7 @@ class Load:
 
     @property
     def audiences(self) -> tuple[Audience, ...]:
-        """All shows. The large show comes first, because its planning takes longest."""
+        """The audiences of all shows. The large show comes first, because its planning takes longest."""
         return (self.main,) if self.large is None else (self.large, self.main)
 
     @property
@@ -99,13 +99,13 @@ class Load:
 
     @property
     def has_peers(self) -> bool:
-        """Whether peers are measured, too. They can neither wait for a vendor that hangs, nor keep a limit."""
+        """Whether peers are measured, too. Peers can neither wait for a vendor that hangs, nor keep to a limit."""
         return self.hang is None and self.byteplus_per_second == FAST_BYTEPLUS
 
     def resized(self, shows: int | None, hang_seconds: float) -> "Load":
         """Return the same load with a hang of this duration and, if it has several shows, with this number of shows.
 
-        If the number of shows changes, the wanted figures are left out, because they would mean nothing.
+        If the number of shows changes, the wanted figures are left out, because they are for the original number.
         """
         resized = replace(self, hang=self.hang and replace(self.hang, seconds=hang_seconds))
         if shows is None or self.main.shows == 1:

@@ -23,7 +23,7 @@ TASK_ID = re.compile(r"show-(?P<goal>\w+)")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """An accepted call, and the ids for which it was made: of streamers at Pusher, of a goal at BytePlus."""
+    """An accepted call. `ids` has the ids of the streamers for a call to Pusher, or of the goal for BytePlus."""
 
     request: LoopbackRequest
     ids: frozenset[str]
@@ -31,10 +31,12 @@ class Call:
 
 @dataclass
 class Observed:
-    """The first arrival of each sd event by streamer and channel, and of each StartRecord by goal, in Unix seconds.
+    """What the stand-ins have accepted. Times are in Unix seconds.
 
-    `calls` has the calls that the start of the shows needs, in order of their arrival. `told` has all events
-    `stream.authorized`, and `names` the different (event_id, redelivery) of each channel.
+    `calls` has the calls that the start of the shows needs, in order of their arrival. `let_in` has the first arrival
+    of each sd event, by streamer and channel. `told` has the channel and the event_id of each `stream.authorized`, and
+    `names` has the different (event_id, redelivery) of each channel. `recorded` has the first arrival of each goal's
+    StartRecord.
     """
 
     calls: dict[Vendor, list[Call]] = field(default_factory=lambda: {vendor: [] for vendor in Vendor})
@@ -57,7 +59,7 @@ def observe_calls(pusher: Seen, byteplus: Seen) -> Observed:
 
 
 def _note_events(observed: Observed, request: LoopbackRequest) -> Iterator[str]:
-    """Note the events of a call, and yield their streamers."""
+    """Note the events of a call, and yield the ids of their streamers."""
     for event in events_of(request):
         if payer := PAYER_CHANNEL.fullmatch(event.channel):
             yield payer["streamer"]
@@ -72,13 +74,13 @@ def _note_events(observed: Observed, request: LoopbackRequest) -> Iterator[str]:
 
 
 def _accepted_by_pusher(exchanges: Sequence[tuple[LoopbackRequest, Answer]]) -> Iterator[LoopbackRequest]:
-    """Yield the requests in order of their arrival."""
+    """Yield the accepted requests in order of their arrival."""
     accepted = (request for request, answer in exchanges if answer.status == HTTPStatus.OK)
     yield from sorted(accepted, key=lambda request: request.at)
 
 
 def _started_recordings(exchanges: Sequence[tuple[LoopbackRequest, Answer]]) -> Iterator[LoopbackRequest]:
-    """Yield the requests in order of their arrival. A task that runs already is a success."""
+    """Yield the accepted requests in order of their arrival. Starting a task that runs already counts as accepted."""
     for request, answer in sorted(exchanges, key=lambda exchange: exchange[0].at):
         action = parse_qs(urlsplit(request.target).query).get("Action")
         error = json.loads(answer.body)["ResponseMetadata"].get("Error", {}).get("Code", "")

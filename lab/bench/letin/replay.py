@@ -19,14 +19,14 @@ from lab.bench.letin.verdict import breaches_of_calls
 
 # The number of calls before the measurement, several for each connection of a peer.
 WARM_UP_CALLS = 200
-# How many calls are queued in a second. Celery can queue at least this many.
+# A peer has one second to queue this many calls. Celery can queue at least this many.
 CALLS_FED_A_SECOND = 150
 SECONDS_AHEAD = 5.0
 DONE_WITHIN_SECONDS = 300.0
 
 
 def replay(peer: Peer, vendors: Vendors, load: Load, trial: Trial) -> Measured:
-    """Let a running peer make the calls of the trial. Raises BenchFailed."""
+    """Let a running peer make the calls of the trial, and return its figures. Raises BenchFailed."""
     calls = _by_moment(trial.observed)
     vendors.forget()
     _feed_and_wait(peer, vendors, [(each, 0.0) for each in calls[:WARM_UP_CALLS]])
@@ -57,7 +57,7 @@ def _feed_and_wait(
 
 
 def moved_to(shows: Sequence[StartingShow], *, begin: float) -> tuple[list[StartingShow], dict[str, float]]:
-    """Return the shows as if the first started at `begin`, and when each goal and streamer is due, in Unix seconds."""
+    """Return the shows as if the first started at `begin`, and when each goal and streamer is due (Unix seconds)."""
     shift = begin - int(min(show.planted.nbf for show in shows).timestamp())
     moved = [
         replace(

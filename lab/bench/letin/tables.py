@@ -63,7 +63,7 @@ def table(load: Load, rows: Sequence[Row], bare: Sequence[Spent]) -> Iterator[st
 
 
 def aims(load: Load, ours: Row) -> Iterator[str]:
-    """Yield whether the product is as fast as it should and must be."""
+    """Yield lines that say whether the product is as fast as it should be, and as it must be."""
     for what, figures, wanted in (
         ("let in", ours.let_in, load.let_in),
         ("recorded", ours.recorded, load.recorded),
@@ -79,7 +79,10 @@ def verdict(what: str, seconds: float, wanted: Wanted) -> str:
 
 
 def ratio(rows: dict[str, Row]) -> Iterator[str]:
-    """Yield how much longer the large show takes beside small shows; `rows` has the product's row of each load."""
+    """Yield a line about how much longer the large show takes beside small ones.
+
+    `rows` has the product's row of each load.
+    """
     if ALONE in rows and WITH_SMALL_ONES in rows and (large := rows[WITH_SMALL_ONES].large) is not None:
         times = round(large / rows[ALONE].let_in.p50, 2)
         yield aim("10,000 payers beside 200 other shows, times as long as alone", times, MOST_TIMES_ALONE, "x")

@@ -45,7 +45,7 @@ class Trial:
 
 @dataclass(frozen=True, slots=True)
 class CpuClock:
-    """The CPU time that the system, the vendors and MongoDB have used so far."""
+    """Reads the CPU time that the system, the stand-ins and MongoDB have used."""
 
     system: System
     vendors: Vendors
@@ -92,7 +92,7 @@ def measure(
 
 
 def plant_far_ahead(load: Load) -> list[StartingShow]:
-    """Insert the shows of a load with an nbf in the far future; `_start_and_wait` brings it forward."""
+    """Insert the shows of a load with an nbf that is an hour ahead. `_start_and_wait` brings the nbf forward."""
     far = math.ceil(time.time()) + FAR_AHEAD_SECONDS
     planted = []
     for audience in load.audiences:
@@ -107,7 +107,7 @@ def plant_far_ahead(load: Load) -> list[StartingShow]:
 
 
 def wait_until(condition: Callable[[], bool], system: System, *, seconds: float) -> bool:
-    """Return whether the condition holds in time. Raises BenchFailed if a process ends."""
+    """Wait until the condition holds. Return False if time is up. Raises BenchFailed if a process ends."""
     until = time.monotonic() + seconds
     while not condition():
         system.check()

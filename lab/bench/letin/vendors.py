@@ -21,7 +21,7 @@ LATENCY_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a stand-in has seen since it began to keep exchanges; `refused` and `over_limit` count calls."""
+    """What a stand-in has seen since the last `forget`. `refused` and `over_limit` count calls."""
 
     exchanges: list[Exchange]
     connections: int
@@ -31,13 +31,13 @@ class Seen:
 
 @dataclass(frozen=True)
 class Vendors:
-    """The two processes, and the environment in which the product's processes use them as vendors."""
+    """The processes of the stand-ins, and the environment in which the product's processes use them as vendors."""
 
     environment: dict[str, str]
     _witnesses: dict[Vendor, Witness]
 
     def limit_byteplus(self, calls_per_second: int) -> None:
-        """Let BytePlus refuse calls above this limit."""
+        """Let the stand-in for BytePlus refuse calls above this limit. 0 means no limit."""
         self._ask(Vendor.BYTEPLUS, _limit, calls_per_second)
 
     def forget(self) -> None:
@@ -54,16 +54,16 @@ class Vendors:
         return sum(self._ask(vendor, _answered) for vendor in Vendor)
 
     def seen(self, vendor: Vendor) -> Seen:
-        """Return what the vendor has seen."""
+        """Return what the stand-in for the vendor has seen since the last `forget`."""
         seen: Seen = self._ask(vendor, _seen)
         return seen
 
     def cpu_seconds(self) -> float:
-        """Return the CPU time of both processes."""
+        """Return the CPU time of both processes, in seconds."""
         return float(sum(self._ask(vendor, _cpu_seconds) for vendor in Vendor))
 
     def hang(self, hang: Hang) -> float:
-        """Let a vendor hang now. Return the moment (Unix seconds) at which it responds again."""
+        """Let a vendor hang, and wait until it responds again. Return that moment, in Unix seconds."""
         witness = self._witnesses[hang.vendor]
         if hang.stopped:
             os.kill(witness.pid, signal.SIGSTOP)
@@ -95,7 +95,7 @@ def both_vendors(directory: Path, load: Load) -> Iterator[Vendors]:
         yield vendors
 
 
-# --- In the process of the stand-ins ---
+# --- These functions run in the processes of the stand-ins. ---
 
 
 def _of_server(name: str, question: Callable[..., Any], arguments: tuple[object, ...], stand_ins: StandIns) -> Any:

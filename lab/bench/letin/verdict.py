@@ -11,13 +11,13 @@ from notifications.fanout.ledger import State
 
 
 def breaches_of_calls(shows: Sequence[StartingShow], observed: Observed) -> Iterator[str]:
-    """Yield what the vendors' stand-ins have seen but should not have seen, and what they have missed."""
+    """Yield what the vendors' stand-ins should not have seen, and what they should have seen but have not."""
     let_in = {show.planted.streamer_id: len(observed.let_in.get(show.planted.streamer_id, {})) for show in shows}
     missing = sum(show.payers - let_in[show.planted.streamer_id] for show in shows)
     twice = sum(len(names) > 1 for names in observed.names.values())
     unrecorded = {show.planted.goal_id for show in shows} - observed.recorded.keys()
     yield from _counted(missing, "payers were not let in")
-    # Retries by the queue repeat the event_id and the redelivery, so that clients ignore them.
+    # A retry by the queue has the same event_id and the same `redelivery`, so clients ignore it.
     yield from _counted(twice, "channels were told twice, with another event_id or redelivery")
     yield from _counted(len(unrecorded), "shows were not recorded")
 

@@ -1,1 +1,4 @@
-"""The peers of `bench lateness` and `bench letin`: other schedulers. They import nothing of the product."""
+"""The peers of `bench lateness` and `bench letin`: other schedulers.
+
+Their modules import nothing of the product. The settings of stock django-q2 name two of its app configurations.
+"""

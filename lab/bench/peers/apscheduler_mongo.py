@@ -1,6 +1,6 @@
 """APScheduler 3 with its MongoDB job store: one process with two threads, and two more threads that call Pusher.
 
-It has no queue for the call to Pusher. If the job itself made the call, the next shows would have to wait.
+APScheduler has no queue for the calls to Pusher. If a job made its call itself, the next shows would have to wait.
 
     python -m lab.bench.peers.apscheduler_mongo SOCKET
 """

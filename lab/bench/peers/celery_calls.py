@@ -1,7 +1,7 @@
-"""Celery on Redis, which makes given calls to the vendors. Each call is a task, with the `eta` at which it is due.
+"""Celery on Redis makes given calls to the vendors. Each call is a task, with the `eta` at which it is due.
 
-The calls are those that the product has made, signed already. So Celery reads no database, mints no credentials and
-records nothing.
+The product has made and signed the same calls before. So Celery reads no database, mints no credentials and records
+nothing.
 
     python -m celery -A lab.bench.peers.celery_calls worker
     python -m lab.bench.peers.celery_calls SOCKET

@@ -1,4 +1,4 @@
-"""Celery with `eta` on Redis: one worker with two processes; the call to Pusher is a task of its own.
+"""Celery with `eta` on Redis: one worker with two processes. The call to Pusher is a task of its own.
 
 python -m celery -A lab.bench.peers.celery_eta worker
 python -m lab.bench.peers.celery_eta SOCKET

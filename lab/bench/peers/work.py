@@ -1,7 +1,7 @@
 """The work of every peer for a show: claim and announce it in one transaction, then call Pusher once.
 
-The writes are the same as the product's: a conditional update of the goal, the session's version, and as many messages
-and timeline rows, of the same size, as the product writes for one show (`bench_announcement` has them).
+The writes are the same as the product's: a conditional update of the goal, an update of the session's version, and
+copies of the messages and timeline rows that the product writes for one show. `bench_announcement` has these documents.
 """
 
 import json
@@ -72,7 +72,7 @@ def _telling(goal: Document) -> Telling:
     return Telling(goal["metadata"]["user_id"], json.dumps(data))
 
 
-# These objects are created when first needed, so that they are created after a fork, never before it.
+# Each process creates these objects when it first needs them, because they must not be created before a fork.
 
 
 @cache

@@ -28,23 +28,23 @@ class Announcer:
         self._goal_id = ""
 
     def begin(self, begin: datetime) -> None:
-        """Leave the announcements to a thread."""
+        """Start a thread that makes the announcements, the first of them at the moment `begin`."""
         (planted,) = plant([begin + FAR_AHEAD])
         self._goal_id = planted.goal_id
         goal = ShowGoal.objects.get(pk=planted.goal_id)
         self._announced = ThreadPoolExecutor(1).submit(self._announce, goal, begin)
 
     def announced(self) -> Mapping[str, float]:
-        """Wait until all events are announced. Return the moments of those that are published by now.
+        """Wait until all events are announced. Return when each event that is published by now was announced.
 
-        The moments are in Unix seconds, by the ids of the events.
+        The keys are the ids of the events, and the moments are in Unix seconds.
         """
         at = self._announced.result()
         found = connection.get_collection(EVENTS).find({"goal_id": self._goal_id, "place": {"$ne": None}})
         return {str(event["place"]): at[event["version"]] for event in found}
 
     def _announce(self, goal: Goal, begin: datetime) -> dict[int, float]:
-        """Return when the transaction of each event began, by the version that the event has."""
+        """Announce the events. Return when the transaction of each event began, by the event's version."""
         at = {}
         for number in range(self._count):
             clock.sleep_until(begin + timedelta(seconds=number / self._a_second))

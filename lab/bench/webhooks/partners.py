@@ -22,7 +22,7 @@ ENDPOINTS_COUNT = 20
 
 @dataclass(frozen=True)
 class Partners:
-    """The servers, at `host`."""
+    """The partners' servers. `host` is their address, with the port."""
 
     host: str
     _servers: Witness
@@ -41,7 +41,7 @@ class Partners:
             connection.get_collection(name).delete_many({})
 
     def arrivals(self) -> list[Arrival]:
-        """Return the calls since the last question."""
+        """Return the calls that have arrived since the last question."""
         arrived: list[Arrival] = self._servers.ask()
         return arrived
 
@@ -54,7 +54,7 @@ def run_partners() -> Iterator[Partners]:
 
 
 def seconds_late(announced: Mapping[str, float], arrivals: Sequence[Arrival]) -> tuple[list[float], int]:
-    """Return how long after the announcement each call came to a healthy endpoint, and how many calls are missing.
+    """Return how many seconds after the announcement each call came to a healthy endpoint, and how many are missing.
 
     Only the first call of an event to an endpoint counts.
     """

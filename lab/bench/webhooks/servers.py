@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from lab.bench.witness import Pipe, answer_questions
 from lab.loopback.partner import Arrival, PartnerLoopback
 
-# Real partners' servers run on other hosts, so this process gives way to the product.
+# The servers of real partners run on other hosts, so the product has priority over this process.
 NICENESS = 10
 
 

@@ -1,4 +1,4 @@
-"""`manage.py bench`: the benchmarks, each compared with its peer."""
+"""`manage.py bench`: runs one of the benchmarks, most of which compare the product with a peer."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""`manage.py demo`: plays the main job from end to end, and prints each step."""
+"""`manage.py demo`: runs one show from end to end, and prints each step."""
 
 import fcntl
 import logging
@@ -38,7 +38,7 @@ class Command(BaseCommand):
         parser.add_argument("--watch", action="store_true", help="start the show after a minute, and wait until Ctrl-C")
 
     def handle(self, **options: Any) -> None:
-        """Run the demo. No process is left behind, even if it is interrupted."""
+        """Run the demo. No process is left behind, even if the demo is interrupted."""
         for ending in (signal.SIGTERM, signal.SIGHUP):
             signal.signal(ending, _interrupt)
         logging.getLogger("websockets").setLevel(logging.WARNING)
@@ -61,7 +61,7 @@ class Command(BaseCommand):
 
 
 def _stage(directory: Path) -> AbstractContextManager[StandIns]:
-    """Use a separate database on the configured server."""
+    """Return the stand-ins, and let the product use a separate database on the configured server."""
     uri = settings.MONGODB_URI or embedded_mongo.start()
     return run_stand_ins(mongodb_uri=uri, database=f"{settings.MONGODB_NAME}_demo", directory=directory)
 

@@ -44,7 +44,7 @@ class Command(BaseCommand):
     help = "Write into docs/api.md who may make each call, and which errors there are."
 
     def handle(self, **_options: Any) -> None:
-        """Write the page and say whether that changed it."""
+        """Write the page, and say whether the page has changed."""
         page = settings.BASE_DIR / "docs" / "api.md"
         before = page.read_text(encoding="utf-8")
         page.write_text(after := with_errors(with_who(before)), encoding="utf-8")
@@ -52,7 +52,7 @@ class Command(BaseCommand):
 
 
 def with_who(page: str) -> str:
-    """Return the page. The second column of its tables of calls says who may make each call, by the views' `access`."""
+    """Return the page. The second column of its tables of calls names the callers that each view's `access` allows."""
     who = {_anonymous(f"{call.method} {call.path}"): call.who for call in routes()}
 
     def row(found: re.Match[str]) -> str:
@@ -63,7 +63,7 @@ def with_who(page: str) -> str:
 
 
 def with_errors(page: str) -> str:
-    """Return the page with its two tables of codes: those that a call can return, and all others."""
+    """Return the page with its two tables of codes. One has the codes that a call can return, the other all others."""
     texts = _texts()
     answered = {code: str(status) for code, status in sorted(_answered(), key=lambda each: (each[1], each[0]))}
     rows = [f"| `{code}` | {status} | {' '.join(texts[code])} |\n" for code, status in answered.items()]
@@ -91,7 +91,7 @@ def _answered() -> Iterator[tuple[str, int]]:
 
 
 def _texts() -> dict[str, list[str]]:
-    """Return the sentences about each code; several errors may share a code."""
+    """Return the sentences about each code. Several errors may share a code."""
     texts = defaultdict(list, {code: [text] for code, text in MEANINGS.items()})
     for error in sorted(product_errors() - {ProductError}, key=lambda error: error.__qualname__):
         if "code" in vars(error):
@@ -106,5 +106,5 @@ def _with_subclasses(error: type[ProductError]) -> Iterator[type[ProductError]]:
 
 
 def _anonymous(call: str) -> str:
-    """Return the call with each parameter as {}: docs and urls name them differently."""
+    """Return the call with `{}` for each parameter, because the docs and the URL patterns use different names."""
     return re.sub(r"{\w+}", "{}", call)

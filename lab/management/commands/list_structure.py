@@ -1,4 +1,4 @@
-"""`manage.py list_structure`: writes the indexes and views of the database as JSON, for ops/structure.json."""
+"""`manage.py list_structure`: prints the indexes and views of the database as JSON, for ops/structure.json."""
 
 from typing import Any
 

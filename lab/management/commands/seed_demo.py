@@ -85,7 +85,7 @@ def _check_range(option: str, value: int, least: int, most: int) -> None:
 
 
 def _check_migrated() -> None:
-    """Refuse a database without its indexes, because MongoDB would create the collections without them."""
+    """Refuse a database that lacks migrations, because MongoDB would create its collections without their indexes."""
     executor = MigrationExecutor(connection)
     if executor.migration_plan(executor.loader.graph.leaf_nodes()):
         raise CommandError("The database is not up to date: run `manage.py migrate` first.")
