@@ -43,7 +43,7 @@ export class Admission {
   /**
    * @param {Api} api
    * @param {string} sessionId
-   * @param {boolean} sharesIdentity Whether the credentials of the event are used at once.
+   * @param {boolean} sharesIdentity Whether to use the credentials of the event at once.
    * @param {{ tick: () => void, readSoon: (delayMs: number) => void }} client
    */
   constructor(api, sessionId, sharesIdentity, client) {
@@ -66,7 +66,8 @@ export class Admission {
   }
 
   /**
-   * Ask at a random moment within this many seconds. They begin when the server lets the client ask again.
+   * Ask at a random moment within this many seconds from now. If the server has told the client to wait, the seconds
+   * begin at the end of that wait.
    *
    * @param {number} seconds
    */
@@ -79,7 +80,7 @@ export class Admission {
   /**
    * Get or renew the credentials if it is time.
    *
-   * @param {Goal | null} show A show that runs and is paid for, or null if there is none.
+   * @param {Goal | null} show A running show that the viewer has paid for, or null if there is none.
    */
   tend(show) {
     if (!show || !this.#isWanting(show)) {
@@ -93,7 +94,7 @@ export class Admission {
     }
   }
 
-  /** Whether the credentials for the show are missing, or end before the show. @param {Goal} show */
+  /** Tell whether the credentials for the show are missing, or end before the show. @param {Goal} show */
   #isWanting(show) {
     return this.credentials?.goal_id !== show.id || this.credentials.exp < (show.access_exp ?? 0);
   }
@@ -122,7 +123,7 @@ export class Admission {
   #enter(credentials, show) {
     const end = show.access_exp ?? 0;
     this.credentials = credentials;
-    if (credentials.exp < end) return this.#wait(null); // issued before the end was moved
+    if (credentials.exp < end) return this.#wait(null); // the server issued them before the end was moved
     this.#askAt = null;
     if (credentials.exp > end) this.#client.readSoon(0); // the client has missed the event about the new end
   }

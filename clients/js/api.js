@@ -41,7 +41,7 @@ export class Api {
   /**
    * @param {string} base The address of the API, without a slash at its end.
    * @param {Authorize} authorize
-   * @param {ServerClock} clock Learns from each answer.
+   * @param {ServerClock} clock Learns the server's time from each answer.
    */
   constructor(base, authorize, clock) {
     this.#base = base.replace(/\/+$/, "");
@@ -91,7 +91,7 @@ export class Api {
   }
 
   /**
-   * Return the rows of a list. After each page, the next is read if `wanted` returns true for the last row.
+   * Return the rows of a list. The next page is read only if `wanted` returns true for the last row of the page before.
    *
    * @param {string} path
    * @param {(last: any) => boolean} wanted
@@ -164,9 +164,9 @@ export class Api {
 }
 
 /**
- * Return how long to wait before the next attempt: longer with each failure, and never the same for all clients.
+ * Return how long to wait before the next attempt. The pause grows with each failure, and has a random part.
  *
- * @param {number} failures How many attempts have failed, at least 1.
+ * @param {number} failures How many attempts have failed.
  * @param {unknown} [error] The error of the last attempt. The pause is no shorter than its `retryAfterMs`.
  * @param {number} [longestMs] The longest pause if the server has not asked for one.
  * @returns {number} Milliseconds.

@@ -18,7 +18,7 @@ const REMEMBERED_EVENTS = 2000;
  * @property {number} progress
  * @property {{ title: string, target: number }[]} levels
  * @property {Record<string, any>} context
- * @property {number | null} payers How many have paid, as far as events tell.
+ * @property {number | null} payers How many viewers have paid; null before an event has said it.
  * @property {string | null} note What last happened to the goal, as a reason code such as "moved" or "revived".
  */
 
@@ -65,7 +65,7 @@ export class Book {
   }
 
   /**
-   * Tell whether everything about the goal is known, and not only what one event has said.
+   * Tell whether everything about the goal is known, and not only what single events have said.
    *
    * @param {string} goalId
    * @returns {boolean}
@@ -163,8 +163,8 @@ function added(data) {
 /**
  * Return the times and the progress of a show that has started.
  *
- * The event of a show that began late does not say when the show should have begun, so the known `nbf` is kept. For
- * other events, the start is computed from the end, because an event about an earlier move may not have arrived yet.
+ * If the show began late, the event does not say when it should have begun, so the known `nbf` is kept. Otherwise the
+ * start is computed from the end, because an event about an earlier move may not have arrived yet.
  *
  * @param {Data} data
  * @param {Goal} goal
@@ -193,7 +193,7 @@ function lastTarget(data) {
 }
 
 /**
- * Return the note of a goal that was read, as a missed event would have set it.
+ * Return the note of a goal that was read: the one that a missed event would have set.
  *
  * @param {Data} answer
  * @param {Goal | undefined} known

@@ -9,7 +9,7 @@ import { ApiError, pauseAfter } from "./api.js";
 /**
  * @typedef {object} PusherChannel The part of pusher-js's channels that we use.
  * @property {boolean} subscribed
- * @property {boolean} subscriptionPending Whether pusher-js still waits for an answer. It asks once for each connection.
+ * @property {boolean} subscriptionPending Whether pusher-js waits for an answer. It asks once for each connection.
  * @property {(callback: (event: string, data: any) => void) => unknown} bind_global
  * @property {() => unknown} unbind_global
  */
@@ -43,7 +43,7 @@ export class Channels {
   #pusher = null;
   /** @type {Map<string, Subscription>} */
   #subscriptions = new Map();
-  /** @type {Map<string, number>} The time until which the server has asked to wait, by channel. */
+  /** @type {Map<string, number>} By channel: the time until which the server has asked to wait. */
   #notBefore = new Map();
   /** @type {Reason} */
   #trouble = "realtime_away";
@@ -143,7 +143,7 @@ export class Channels {
     if (performance.now() < this.#earliest(channelName)) return done(new Error("The server has asked to wait."), null);
     try {
       const answer = await this.#api.post(endpoint, { socket_id: socketId, channel_name: channelName });
-      // After a reconnect the signature is not valid any more, and pusher-js has asked anew.
+      // After a reconnect the signature is not valid any more, and pusher-js has asked for a new one.
       if (this.#pusher?.connection.socket_id === socketId) done(null, answer);
     } catch (error) {
       if (error instanceof ApiError) this.#notBefore.set(channelName, performance.now() + error.retryAfterMs);
@@ -187,7 +187,7 @@ export class Channels {
     this.#listener.onChange();
   }
 
-  /** Subscribe once more to what was refused. If a subscription got no response, connect anew. */
+  /** Subscribe again to channels that were refused. If a subscription got no response, connect anew. */
   #retry() {
     const now = performance.now();
     const due = [...this.#subscriptions].filter(([, { pusher, retryAt }]) => !pusher.subscribed && now >= retryAt);
@@ -210,13 +210,14 @@ export class Channels {
 
   #onState() {
     this.#trouble = "realtime_away";
-    // pusher-js subscribes again by itself
+    // After a reconnect, pusher-js subscribes again by itself.
     for (const [name, subscription] of this.#subscriptions) subscription.retryAt = this.#unansweredAt(name, subscription.failures);
     this.#listener.onChange();
   }
 
   /**
-   * Return when a subscription that is requested now counts as unanswered: never while the server has asked to wait.
+   * Return when a subscription that is requested now counts as unanswered. This is never before the end of a wait for
+   * which the server has asked.
    *
    * @param {string} name
    * @param {number} failures How many attempts have failed.

@@ -1,7 +1,7 @@
 /**
  * What the clients of viewers and streamers share: when to read, how to listen, and the state of the connection.
  *
- * Pauses are measured by `performance.now()`, because users set their clocks.
+ * Pauses are measured by `performance.now()`, because users may set their clocks meanwhile.
  */
 
 import { Api, ApiError, pauseAfter, reasonOf } from "./api.js";
@@ -19,13 +19,13 @@ import { ServerClock } from "./clock.js";
  * @typedef {object} Options
  * @property {string} base The address of the API, such as "https://api.example.com".
  * @property {string} sessionId The livestream.
- * @property {Authorize} authorize Returns an access token, or a new one if the last was refused.
+ * @property {Authorize} authorize Returns an access token, or a new one if the last token was refused.
  * @property {PusherClass} [Pusher] The class of pusher-js. Without it, the client polls the API.
  * @property {(picture: P) => void} [onChange] Called with each new picture.
  */
 
 /**
- * @typedef {object} Connection "live": the client learns of changes by events; "polling": by reading again and again.
+ * @typedef {object} Connection "live": the client learns of changes from events; "polling": it reads again and again.
  * @property {"starting" | "live" | "polling" | "offline" | "api_away" | "signed_out" | "failed" | "closed"} state
  * @property {Reason} reason
  */
@@ -36,7 +36,7 @@ const NEAR_POLL_MS = 15_000;
 // In a hidden tab, timers run once a minute. A longer gap means that the machine has slept.
 const SLEPT_MS = 75_000;
 const CLOCK_WAS_SET_MS = 3_000;
-// Without a random delay, all clients would read at once after a reconnect.
+// Without a random delay, all clients would read at the same moment after a reconnect.
 const SPREAD_MS = 3_000;
 const LONG_SPREAD_MS = 30_000;
 
@@ -102,18 +102,22 @@ export class Client {
   /** Take any event, even a repeat. @param {string} _channel @param {string} _name @param {Data} _data */
   onEvent(_channel, _name, _data) {}
 
-  /** Called when all channels are subscribed, perhaps again. */
+  /** Called when all channels are subscribed, including after each reconnect. */
   onSubscribed() {}
 
-  /** Do what is due. @param {number} _now The server's time in seconds. */
+  /** Do what is due at this time. @param {number} _now The server's time in seconds. */
   onTick(_now) {}
 
-  /** Whether something is about to happen, so that a client without events reads more often. @returns {boolean} */
+  /** Tell whether something is about to happen, so that a client without events reads more often. @returns {boolean} */
   isNear() {
     return true;
   }
 
-  /** Whether a client without events must read everything to learn of a pending decision. @returns {boolean} */
+  /**
+   * Tell whether a decision is pending of which a client without events learns only by reading everything.
+   *
+   * @returns {boolean}
+   */
   isUndecided() {
     return false;
   }
@@ -123,7 +127,7 @@ export class Client {
     throw new Error("A subclass must implement paint().");
   }
 
-  /** Begin. */
+  /** Start reading and listening. */
   start() {
     const timer = setInterval(() => this.tick(), TICK_MS);
     this.#undo.push(() => clearInterval(timer));
@@ -155,7 +159,7 @@ export class Client {
 
   /**
    * @param {number} delayMs
-   * @param {boolean} [isFull] Whether everything is read, or only the goals.
+   * @param {boolean} [isFull] Whether to read everything, and not only the goals.
    */
   readSoon(delayMs, isFull = false) {
     this.#readAt = Math.min(this.#readAt, performance.now() + delayMs);
@@ -173,7 +177,7 @@ export class Client {
     this.#publish();
   }
 
-  /** Read what was missed while the client was not subscribed: soon if a show is near. */
+  /** Read what was missed while the client was not subscribed. If a show is near, read it sooner. */
   #catchUp() {
     this.#isBehind = true;
     this.readSoon(Math.random() * (this.isNear() ? SPREAD_MS : LONG_SPREAD_MS));
@@ -237,7 +241,7 @@ export class Client {
     this.#trouble = isProblem ? reasonOf(error) : "api_unavailable";
     this.#readAt = 0;
     this.#notBefore = performance.now() + pauseAfter(this.#failures, error);
-    if (!isProblem) throw error; // a mistake in this code, or not a response of the API
+    if (!isProblem) throw error; // a mistake in this code, or a response that is not the API's
   }
 
   /**

@@ -1,8 +1,8 @@
 /**
  * The server's clock, as estimated from its responses.
  *
- * A `Date` header has whole seconds, so each response only gives bounds for the difference of the two clocks. Several
- * responses together narrow the bounds.
+ * A `Date` header has whole seconds, so each response only gives bounds for the difference between the two clocks.
+ * Several responses together narrow the bounds.
  */
 export class ServerClock {
   #atLeast = -Infinity;

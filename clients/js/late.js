@@ -5,11 +5,11 @@ import { LATE_SECONDS } from "./standing.js";
 const SPREAD_MS = 3_000;
 const PAUSES_MS = [5_000, 10_000];
 const LATER_PAUSE_MS = 15_000;
-// A show that is very late waits for a decision of people.
+// A show that is very late waits for people to decide about it.
 const READS_BEFORE_RARE_PAUSES = 20;
 const RARE_PAUSE_MS = 60_000;
 
-/** Decides when to read the goals of a show that should have started, if no event has said that it has. */
+/** Decides when to read the goals if a show should have started, and no event has said that it has started. */
 export class LateReads {
   #key = "";
   #count = 0;

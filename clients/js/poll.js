@@ -26,7 +26,7 @@ export class Poll {
   }
 
   /**
-   * Read if it is time: `pauseMs` after the last answer, or at once if the cause has changed since the last reading.
+   * Read the resource if `pauseMs` have passed since the last answer, or if the cause has changed since then.
    *
    * @param {number} pauseMs
    * @param {string} path

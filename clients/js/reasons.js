@@ -1,4 +1,4 @@
-/** Every reason code that a picture can have, with a sentence for people. README.md says when each occurs. */
+/** Every reason code that a picture can have, with a sentence for people. README.md says when each code occurs. */
 export const REASONS = Object.freeze({
   // Of the show
   nothing_on_sale: "The streamer has no funding goal and no show at the moment.",

@@ -1,8 +1,8 @@
 /**
- * The browser client: `viewer(options)` keeps a picture of the show and lets the viewer in; `streamer(options)` shows
- * streamers what becomes of their shows, and takes their commands.
+ * The browser client: `viewer(options)` lets a viewer in to the show; `streamer(options)` takes a streamer's commands.
+ * Both keep a picture, an object that says what the page should show now.
  *
- * It has no dependencies and needs no build step. README.md beside this file explains every state.
+ * The client has no dependencies and needs no build step. README.md beside this file explains every state.
  */
 
 import { ApiError } from "./api.js";
@@ -36,9 +36,9 @@ export function viewer(options) {
     now: () => client.clock.now() / 1000,
     /** Pay for a funding goal, at most once even if the response is lost. */
     pay: (/** @type {string} */ fundingId, /** @type {number} */ amount) => client.pay(fundingId, amount),
-    /** Tell the client that the application itself has made a payment, and got a 201. */
+    /** Tell the client that the application itself has made a payment that was answered with 201. */
     paid: () => client.paid(),
-    /** The response of the session token view, for the free video, whose token is valid for five minutes. */
+    /** Call the session token view. For the free video, the `token` of its response is valid for five minutes. */
     token: () => client.token(),
     /** Read everything now, for example after the user has signed in again. */
     refresh: () => client.refresh(),
@@ -62,20 +62,20 @@ export function streamer(options) {
     },
     /** The server's time in Unix seconds, with a fraction. */
     now: () => client.clock.now() / 1000,
-    /** "I have really begun": the payers get their whole time from now on. */
+    /** Say that the streamer has really begun, so that the payers get the whole length of the show from now on. */
     begin: () => client.order("start"),
-    /** Move the show to another time, in Unix seconds. This brings a cancelled show back. */
+    /** Move the show to another time, in Unix seconds. A cancelled show is brought back. */
     move: (/** @type {number} */ nbf) => client.move(nbf),
     cancel: (reason = "") => client.order("cancel", { reason }),
-    /** Let the running show last longer. Two calls count twice, but a call whose response is lost counts once. */
+    /** Let the running show last longer. Two calls count twice, but a call whose response is lost counts only once. */
     extend: (/** @type {number} */ seconds) => client.order("extend", { seconds }),
     /** End the running show now. */
     end: () => client.order("end"),
     /** Close the funding now, so that the show can be created. */
     closeFunding: () => client.closeFunding(),
-    /** The response of the session token view, with which the streamer joins the room and sends the video. */
+    /** Call the session token view. With its response, the streamer joins the room and sends the video. */
     token: () => client.token(),
-    /** Send the events again that have not reached their viewers, or all events of one viewer. */
+    /** Send the events again that have not reached their viewers or, with a `viewerId`, all events of that viewer. */
     redeliver: (/** @type {string | undefined} */ viewerId = undefined) => client.redeliver(viewerId),
     refresh: () => client.refresh(),
     close: () => client.close(),

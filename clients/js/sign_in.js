@@ -20,7 +20,7 @@ export class SignIn {
   }
 
   /**
-   * Return an access token other than the refused one. Use this function as the option `authorize` of a client.
+   * Return an access token other than the refused one. Pass this function as the option `authorize` of a client.
    *
    * A refresh token can be used only once, so calls that are refused at the same time share one renewal.
    *

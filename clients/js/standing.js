@@ -1,4 +1,4 @@
-/** Pure functions that tell what a session's shows mean for one viewer: a state with a reason. */
+/** Pure functions that say what the shows of a session mean for one viewer: a state with a reason. */
 
 /** @typedef {import("./book.js").Goal} Goal */
 /** @typedef {import("./reasons.js").Reason} Reason */
@@ -25,10 +25,10 @@
 /** A show that is still scheduled this many seconds after its `nbf` counts as late. */
 export const LATE_SECONDS = 3;
 
-/** A show that is still scheduled this many seconds after its `nbf` may wait for a decision of people. */
+/** A show that is still scheduled this many seconds after its `nbf` may wait for people to decide about it. */
 const DELAYED_SECONDS = 60;
 
-/** The states of a show. Those that concern a viewer most come first. */
+/** The states of a show. The states that concern a viewer most come first. */
 const RANKS = ["live", "entering", "outside", "waiting", "funding", "cancelled", "lapsed", "ended", "none"];
 
 /**
@@ -108,7 +108,7 @@ function lapseOf({ funding, show, payment }, otherLapse) {
 }
 
 /**
- * Return this code if it means that no show can follow any more, or else null.
+ * Return the code if it means that no show can follow any more, and null otherwise.
  *
  * @param {string | null} [code]
  * @returns {Reason | null}
@@ -126,7 +126,7 @@ function cancelReason({ note }) {
 }
 
 /**
- * Whether the show has run and its time is over. A show that has not started is delayed, but not over.
+ * Tell whether the show has run and its time is over. A show that has not started is delayed, but not over.
  *
  * @param {Goal} show
  * @param {number} now
@@ -165,8 +165,8 @@ function rank({ state, reason }) {
 }
 
 /**
- * Return a number that is smaller for nearer pairs. Waiting shows are nearer the earlier they start. All others are
- * nearer the later they were.
+ * Return a number that is smaller for nearer pairs. Of waiting shows, the one that starts first is the nearest. Of all
+ * other pairs, the latest is the nearest.
  *
  * @param {Pair} pair
  * @param {Standing} standing

@@ -18,11 +18,11 @@ import { foremost, lapseNamed, pairsOf, standingOf } from "./standing.js";
  * @property {Connection} connection
  * @property {Goal | null} show The running show, or else the next one.
  * @property {Goal | null} funding Its funding goal, with its progress.
- * @property {number} lateSeconds How long after its `nbf` the show has really begun.
- * @property {Data | null} deliveries How many viewers there are, and how many were told. Null until it was read.
- * @property {Data | null} settlement What becomes of the payments. Null until it was read.
- * @property {{ reason: Reason, detail: string } | null} recording The recording light, and what the vendor said.
- * @property {Data[] | null} timeline What has happened to the show, latest first. Null until it was read.
+ * @property {number} lateSeconds How many seconds after its `nbf` the show really began.
+ * @property {Data | null} deliveries How many viewers there are, and how many were told. Null before the first reading.
+ * @property {Data | null} settlement What becomes of the payments. Null before the first reading.
+ * @property {{ reason: Reason, detail: string } | null} recording The recording's state, and what BytePlus has said.
+ * @property {Data[] | null} timeline What has happened to the show, latest first. Null before the first reading.
  * @property {Data | null} me
  * @property {Data | null} session
  */
@@ -70,7 +70,7 @@ export class Streamer extends Client {
 
   /** @override @param {string} _channel @param {string} name @param {Data} data */
   onNews(_channel, name, data) {
-    // These events do not say all that has changed.
+    // These events do not say everything that has changed.
     if (name === "goal.updated" && (data.reason === "begun" || data.reason === "changed")) this.readSoon(0);
   }
 
@@ -102,7 +102,12 @@ export class Streamer extends Client {
     this.#timeline.every(isBusy ? 3 * SECOND_MS : Infinity, `${rows}&page_size=100`, cause);
   }
 
-  /** Nothing is decided while a show waits or runs. @param {Goal} funding @param {Goal | null} show */
+  /**
+   * Read the settlement, unless the show waits or runs: before its end nothing is decided.
+   *
+   * @param {Goal} funding
+   * @param {Goal | null} show
+   */
   #readSettlement(funding, show) {
     if (funding.status === "unknown" || show?.status === "scheduled" || show?.status === "live") return;
     const poll = this.#settlements.get(funding.id) ?? new Poll(this.api, () => this.tick());
@@ -150,7 +155,7 @@ export class Streamer extends Client {
 
   /**
    * @param {string | undefined} viewerId
-   * @returns {Promise<number>} How many events are sent again.
+   * @returns {Promise<number>} The number of events that are sent again.
    */
   async redeliver(viewerId) {
     const body = viewerId === undefined ? {} : { viewer_id: viewerId };
@@ -166,7 +171,7 @@ export class Streamer extends Client {
     this.tick();
   }
 
-  /** Read the details more often for a while, because they change every second. */
+  /** Read the details more often for a while, because they now change every second. */
   #beBusy() {
     this.#busyUntil = performance.now() + BUSY_MS;
   }
@@ -207,7 +212,12 @@ export class Streamer extends Client {
   }
 }
 
-/** Whether events are being sent to the viewers at the moment. @param {Goal} show @param {number} now */
+/**
+ * Tell whether the show began less than BUSY_MS ago, so that the server may still be sending events to its viewers.
+ *
+ * @param {Goal} show
+ * @param {number} now The server's time, in seconds.
+ */
 function hasJustStarted({ status, nbf, context }, now) {
   return status === "live" && now - (context.started ?? nbf ?? 0) < BUSY_MS / SECOND_MS;
 }

@@ -20,7 +20,7 @@ import { foremost, pairsOf, standingOf } from "./standing.js";
  * @property {Connection} connection
  * @property {Goal | null} show The show that concerns the viewer most: a paid show comes before others.
  * @property {Goal | null} funding Its funding goal.
- * @property {Payment | null} payment What the viewer has paid for it, and what becomes of the money.
+ * @property {Payment | null} payment What the viewer has paid for the funding goal, and what becomes of the money.
  * @property {Credentials | null} credentials Null unless the state is "live".
  * @property {Data | null} me
  * @property {Data | null} session
@@ -61,7 +61,7 @@ export class Viewer extends Client {
       ({ show, payment }) => payment?.outcome === "pending" && show?.status !== "ended" && show?.status !== "cancelled",
     );
     const always = [`private-stream@${streamer}`, `${own}.preview.${this.me?.id}`];
-    return isAwaited ? [...always, `${own}.sd.${this.me?.id}`] : always; // else the server refuses this channel
+    return isAwaited ? [...always, `${own}.sd.${this.me?.id}`] : always; // the server refuses the sd channel to others
   }
 
   /** @override @param {boolean} isFull */
@@ -100,7 +100,7 @@ export class Viewer extends Client {
     const { show, payment } = this.#pair(now) ?? {};
     if (!this.#isIn(now)) this.#admission.credentials = null;
     if (show?.status === "live" && !isOn(show, now) && this.#endedShow !== show.id) {
-      this.#endedShow = show.id; // goal.ended may have been missed
+      this.#endedShow = show.id; // the client may have missed goal.ended
       this.#readPaymentsLater();
     }
     this.#admission.tend(show && payment && isOn(show, now) ? show : null);
@@ -147,7 +147,7 @@ export class Viewer extends Client {
     return paid;
   }
 
-  /** Tell the client that the application itself has made a payment, and got a 201. */
+  /** Tell the client that the application itself has made a payment that was answered with 201. */
   paid() {
     this.#arePaymentsOld = true;
     this.readSoon(0);
@@ -169,7 +169,7 @@ export class Viewer extends Client {
     return standingOf(pair, { now, isIn, trouble, lapse });
   }
 
-  /** Whether the credentials let the viewer in now. @param {number} now */
+  /** Tell whether the credentials let the viewer in now. @param {number} now */
   #isIn(now) {
     const { credentials } = this.#admission;
     return credentials !== null && credentials.exp > now && this.book.goals.get(credentials.goal_id)?.status === "live";
@@ -180,7 +180,7 @@ export class Viewer extends Client {
     setTimeout(() => this.paid(), delay);
   }
 
-  /** Whether the payment was made before the session began. @param {Data} payment */
+  /** Tell whether the payment was made before the session began. @param {Data} payment */
   #isOlder({ created_at }) {
     return this.session !== null && created_at < this.session.created_at;
   }

@@ -1,4 +1,4 @@
-"""A partner's back office: it keeps a copy of all goals, and of the money due to each payer (docs/back-office.md).
+"""A partner's back office: it keeps a copy of the facts about all goals and payments (docs/back-office.md).
 
 `python back_office.py 9000` takes webhooks on port 9000 until it is stopped.
 """
@@ -40,7 +40,7 @@ def transaction() -> Iterator[sqlite3.Connection]:
 
 
 def facts(event: dict[str, Any]) -> Iterator[Fact]:
-    """Yield the event's facts about its goal: names and values, each with a rank. A higher rank is newer."""
+    """Yield the event's facts about its goal: (name, rank, value). A fact with a higher rank is newer."""
     name, version, data = event["type"], event["version"], event["data"]
     new, over = ("scheduled", "ended") if data.get("type") == "show" else ("open", "closed")
     if name == "goal.created":
@@ -57,7 +57,7 @@ def facts(event: dict[str, Any]) -> Iterator[Fact]:
 
 
 def note(db: sqlite3.Connection, goal: str, told: Iterable[Fact]) -> None:
-    """Store the facts that are newer than the stored ones. So facts may come late, twice, and in any order."""
+    """Store the facts that are newer than the stored ones. So facts may arrive late, twice, and in any order."""
     db.executemany(NOTE, [(goal, name, rank, json.dumps(value)) for name, rank, value in told])
 
 
@@ -68,7 +68,7 @@ def get(path: str, **query: Any) -> requests.Response:
 
 
 def catch_up() -> None:
-    """Read the list of events from the last event that was read here, whatever webhooks have come meanwhile."""
+    """Read the list of events after the last event that was read here, whatever webhooks have arrived meanwhile."""
     with transaction() as db:
         (last,) = db.execute("select last_event from reader").fetchone()
     while events := get("/events", after=last, page_size=200).json()["results"]:
@@ -80,7 +80,7 @@ def catch_up() -> None:
 
 
 def read_money() -> None:
-    """Read the money due, for each decision that came after the last reading."""
+    """Read what becomes of each viewer's money, for each decision whose money was not read yet."""
     with transaction() as db:
         decided = db.execute(UNREAD).fetchall()
     for goal, rank in decided:
@@ -91,7 +91,7 @@ def read_money() -> None:
 
 
 def read_on() -> None:
-    """Catch up at first and from time to time. Read the money due as soon as a webhook tells of a decision."""
+    """Catch up at first and from time to time. Read the money as soon as a webhook announces a decision."""
     next_at = time.monotonic()
     while True:
         try:
