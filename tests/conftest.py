@@ -42,7 +42,7 @@ def pytest_configure() -> None:
 
 @pytest.fixture
 def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """Replace pytest-django's fixture, whose flush runs all `post_migrate` receivers (92 ms a test)."""
+    """Replace pytest-django's fixture. Its flush runs all `post_migrate` receivers, which takes 92 ms for each test."""
     with django_db_blocker.unblock():
         yield
         leaked = connection.session
@@ -57,12 +57,12 @@ def _django_db_helper(django_db_setup: None, django_db_blocker: DjangoDbBlocker)
 def fail_command(db: None) -> Iterator[FailCommand]:
     """Make the server fail commands of this process: `fail_command("insert", times=2, errorCode=91)`.
 
-    Further arguments are those of the failpoint's `data`: closeConnection, errorLabels, writeConcernError...
+    Further arguments go into the failpoint's `data`, such as closeConnection, errorLabels or writeConcernError.
     """
     name = connection.database.client.options.pool_options.appname
 
     def fail(*commands: str, times: int = 1, **data: object) -> None:
-        fcntl.flock(lock, fcntl.LOCK_EX)  # the workers share the server's only failpoint
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the processes of a test run share the server's only failpoint
         data |= {"failCommands": list(commands), "appName": name}
         client.admin.command("configureFailPoint", "failCommand", mode={"times": times}, data=data)
 
@@ -71,7 +71,7 @@ def fail_command(db: None) -> Iterator[FailCommand]:
         yield fail
         fcntl.flock(lock, fcntl.LOCK_EX)
         client.admin.command("configureFailPoint", "failCommand", mode="off")
-    connection.close_pool()  # otherwise the driver would consider the server lost for seconds
+    connection.close_pool()  # otherwise the driver would treat the server as lost for several seconds
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ from django.conf import settings
 from config.errors import ProductError
 
 ROOT = Path(__file__).resolve().parent.parent
-# The shell's values. They are kept for the workers of pytest-xdist, which inherit the changed environment of the run.
+# The shell's values. They are kept because the workers of pytest-xdist inherit the changed environment of the run.
 DATA_DIR = os.environ.setdefault("TESTS_DATA_DIR", os.environ.get("DATA_DIR", ""))
 MONGODB_URI = os.environ.setdefault("TESTS_MONGODB_URI", os.environ.get("MONGODB_URI", ""))
 MONGO_DIR = Path(DATA_DIR or ROOT / ".data") / "mongo-test"
@@ -35,9 +35,9 @@ SETTINGS = {
 
 
 class Environment:
-    """The environment of a test run, or of one of its workers: settings, a directory for files, a MongoDB replica set.
+    """The environment of a test run, or of one of its workers: settings, a directory for files, and a replica set.
 
-    MONGODB_URI names the server. If it is not set, the embedded server is used. All runs of this tree share it, and the
+    MONGODB_URI names the MongoDB server. If it is not set, all runs of this tree share the embedded server, and the
     last run to end stops it.
     """
 
@@ -47,17 +47,17 @@ class Environment:
         self._users: IO[str] | None = None
         self._files = tempfile.TemporaryDirectory(prefix=f"{RUN}-")
         (Path(self._files.name) / "static").mkdir()  # WhiteNoise warns if it is missing
-        # Empties the variables that the shell or a `.env` may have set. An empty variable counts as not set.
+        # The shell or a `.env` may have set variables. They are emptied, and an empty variable counts as not set.
         os.environ |= dict.fromkeys(known_settings(), "") | SETTINGS | {"DATA_DIR": self._files.name}
         uri = MONGODB_URI or self._start_mongo()
-        # Without stored bytecode, each of the tests' hundred or so processes would compile all modules (0.4 s).
+        # Without stored bytecode, each of the tests' hundred or so processes would take 0.4 s to compile all modules.
         os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
         sys.dont_write_bytecode = False
         # `failCommand` recognises the connections of this process by this name.
         os.environ["MONGODB_URI"] = f"{uri}{'&' if '?' in uri else '?'}appName={RUN}"
         django.setup()
         settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]  # the real hasher takes 0.3 s
-        settings.WHITENOISE_AUTOREFRESH = True  # otherwise each test's client scans all files (80 ms)
+        settings.WHITENOISE_AUTOREFRESH = True  # otherwise each test's client scans all files for 80 ms
 
     def _start_mongo(self) -> str:
         from lab import embedded_mongo  # noqa: PLC0415 - reads DATA_DIR when imported
@@ -65,7 +65,7 @@ class Environment:
         self._users = (MONGO_DIR / "users").open("w")
         with suppress(BlockingIOError):
             fcntl.flock(self._users, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            embedded_mongo.stop(MONGO_DIR)  # no other run uses it: a killed run may have left it running
+            embedded_mongo.stop(MONGO_DIR)  # no other run uses this server, which a killed run may have left behind
             shutil.rmtree(MONGO_DIR / "db")
         fcntl.flock(self._users, fcntl.LOCK_SH)
         try:

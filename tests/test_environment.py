@@ -47,7 +47,7 @@ def test_fail_command_fails_as_often_as_asked(fail_command: FailCommand) -> None
 
 @pytest.mark.xdist_group("one worker")
 def test_groups_are_kept_together(request: pytest.FixtureRequest) -> None:
-    """pytest-xdist knows groups by the end of the tests' names. With pytest 9.2.0, the names have no such end."""
+    """pytest-xdist recognises groups by the end of the tests' names. With pytest 9.2.0, the names have no such end."""
     is_grouped = request.config.getoption("loadgroup", default=False)
     assert request.node.nodeid.endswith("@one worker") or not is_grouped
 

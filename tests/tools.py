@@ -25,7 +25,7 @@ ALLOW_MISSING = "ALLOW_MISSING"
 
 @dataclass(frozen=True)
 class Tool:
-    """A program, or a file that a program installs."""
+    """A program or file that tests need, and what to do if it is missing."""
 
     is_installed: Callable[[], bool]
     remedy: str

@@ -81,7 +81,7 @@ def world(db: None) -> World:
 
 
 def refusals() -> Iterator[tuple[str, str]]:
-    """Yield (call, caller) for every call that gets a 404."""
+    """Yield (call, caller) for every caller who gets a 404 for the call."""
     for call, statuses in MATRIX.items():
         yield from ((call, caller) for caller, status in zip(CALLERS, statuses, strict=True) if status == 404)
 

@@ -47,7 +47,7 @@ class World:
     endpoint: Endpoint
 
     def send(self, call: str, caller: str, *, method: str = "", **ids: object) -> Any:
-        """Make the call as the caller, with another method or other ids if given. Return the response."""
+        """Make the call as the caller and return the response. `method` and `ids` replace those of the call."""
         named, _space, path = call.partition(" ")
         headers = {"Idempotency-Key": f"{caller} {call}"}
         if caller in self.people:
@@ -94,7 +94,7 @@ class World:
 
 
 def make_world() -> World:
-    """Create the world."""
+    """Create the users and the objects."""
     people: dict[str, User] = {name: UserFactory(username=name) for name in ("other", "viewer", "owner")}
     staff = StaffFactory(
         username="staff",

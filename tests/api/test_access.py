@@ -1,4 +1,4 @@
-"""The system check that every view says who may call it."""
+"""A system check demands that every view says who may call it."""
 
 from collections.abc import Iterator
 

@@ -154,7 +154,7 @@ def test_password_and_epoch_change_together_or_not_at_all(user: User, fail_comma
 
 
 def test_old_password_signs_in_to_the_old_epoch(user: User) -> None:
-    """A sign-in with the old password during the change gets tokens of the old epoch, which are no longer valid."""
+    """During the change, a sign-in with the old password gets tokens of epoch 0. They are invalid after the change."""
     with ThreadPoolExecutor(4) as pool:
         signing_in = [pool.submit(in_thread, lambda: sign_in(None, "mei", PASSWORD)) for _ in range(8)]
         changing = pool.submit(in_thread, lambda: by_set_password(User.objects.get(pk=user.pk)))

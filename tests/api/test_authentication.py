@@ -29,7 +29,7 @@ def segment(text: str) -> str:
 
 
 def forged(user: User, *, key: str = "", algorithm: str = "HS256", **changes: Any) -> str:
-    """Return an access token with another key, algorithm or claims. None removes a claim."""
+    """Return an access token with another key, another algorithm or other claims. None removes a claim."""
     expiry = datetime.now(UTC) + timedelta(minutes=5)
     claims = {"token_type": "access", "exp": expiry, "jti": "1", "aud": "api", "user_id": str(user.pk), **changes}
     present = {name: value for name, value in claims.items() if value is not None}

@@ -1,4 +1,4 @@
-"""Where a request ends. If a proxy in front of our server saw another end, an attacker could smuggle in a request.
+"""The server finds the right end of a request. If a proxy found another end, an attacker could smuggle in a request.
 
 Each ambiguous request is followed by a second request in the same bytes. The second one must get no response.
 """

@@ -1,4 +1,4 @@
-"""Each process reads a caller from MongoDB about once a second at most."""
+"""Each process reads the account of a caller from MongoDB at most about once a second."""
 
 import time
 from collections.abc import Callable

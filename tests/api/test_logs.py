@@ -102,7 +102,7 @@ def test_lines_that_django_logs_after_the_request_have_its_id(
 
 
 def test_development_logs_plain_lines() -> None:
-    """The settings of tests are those of development; `tests/e2e` reads the lines of production."""
+    """Tests use the settings of development. The tests in `tests/e2e` read the log lines of production."""
     assert settings.LOG_FORMAT == "line"
 
 

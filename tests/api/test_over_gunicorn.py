@@ -162,7 +162,7 @@ def test_all_processes_refuse_the_caller_within_a_second(port: int, user: User, 
     me = Case(200, "", b"GET /me HTTP/1.1")
 
     def statuses() -> set[int]:
-        """Send many more requests than there are processes, so that each process gets some."""
+        """Send many more requests than there are processes, so that each process gets some. Return the statuses."""
         with ThreadPoolExecutor(8) as pool:
             return {answer.status for answer in pool.map(lambda _: ask(port, bearer, me), range(24))}
 
@@ -227,7 +227,7 @@ def test_key_sent_in_two_header_lines_pays_once(port: int, bearer: dict[str, str
 
 
 def pay(port: int, path: str, bearer: dict[str, str], keys: list[bytes]) -> tuple[int, str | None]:
-    """Pay 5, with a header line for each key. Return the status and the problem's code."""
+    """Pay 5, with an Idempotency-Key line for each key. Return the status and the problem's code."""
     body = b'{"amount": 5}'
     lines = (*(b"Idempotency-Key: " + key for key in keys), JSON, b"Content-Length: %d" % len(body))
     answer = ask(port, bearer, Case(0, "", b"POST %s HTTP/1.1" % path.encode(), (HOST, *lines), body))

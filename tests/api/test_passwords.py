@@ -109,7 +109,7 @@ def test_upgrade_does_not_bring_an_old_password_back(old: User) -> None:
         found = signing_in.result()
 
     assert found is not None
-    assert found.epoch == 0  # so its tokens have ended
+    assert found.epoch == 0  # the tokens of epoch 0 ended with the change
     assert sign_in(None, "old", PASSWORD) is None
     assert sign_in(None, "old", "another password") is not None
 

@@ -1,4 +1,4 @@
-"""Refresh tokens rotate. Using an old token later ends its sign-in, as signing out does."""
+"""Refresh tokens rotate. Using an old token half a minute later ends its sign-in, as signing out does."""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor

@@ -12,7 +12,7 @@ from tests.factories.threads import at_once
 pytestmark = pytest.mark.django_db
 
 THREE = Rate(3, 60)
-MANY = Rate(200, 60)  # a process stores its requests in batches of five
+MANY = Rate(200, 60)  # a process stores its counts in batches of five requests
 
 
 def left(key: str, rate: Rate = THREE) -> int:

@@ -50,7 +50,7 @@ class OrderSerializer(StrictSerializer):
 
 
 class Echo(PublicView):
-    """Returns the body, or the language and the id of the request."""
+    """Returns the body, or a word in the language of the request and the request's id."""
 
     access = {"get": (ANYONE,), "post": (ANYONE,)}
 
@@ -64,7 +64,7 @@ class Echo(PublicView):
 
 
 class Private(ApiView):
-    """For signed-in users."""
+    """Answers only signed-in users."""
 
     access = {"get": (SIGNED_IN,), "post": (SIGNED_IN,)}
 
@@ -97,7 +97,7 @@ class NewestUsersFirst(NewestFirst):
 
 
 class Users(PublicView):
-    """A list."""
+    """Lists users."""
 
     access = {"get": (ANYONE,)}
 
@@ -134,7 +134,7 @@ class Raise(PublicView):
     access = {"get": (ANYONE,)}
 
     def get(self, request: Request, name: str) -> NoReturn:
-        """Raise."""
+        """Raise the error."""
         ERRORS[name]()
         raise AssertionError(name)
 

@@ -62,7 +62,7 @@ class Chromium:
                 start_new_session=True,
             )
             stack.callback(self._end)
-            # On a busy machine, the browser answers pings late.
+            # On a busy machine, the browser answers pings late, so none are sent.
             address = self._await_address()
             self._connection = stack.enter_context(connect(address, proxy=None, max_size=None, ping_interval=None))
             self._opened = stack.pop_all()
@@ -86,7 +86,7 @@ class Chromium:
 
     @contextmanager
     def windows(self) -> Iterator[Self]:
-        """Close all windows at the end of the block, with their pages, which would continue to call their servers."""
+        """Close all windows at the end of the block. Otherwise their pages would continue to call their servers."""
         yield self
         while self._windows:
             self.command("Target.disposeBrowserContext", browserContextId=self._windows.pop())
@@ -199,7 +199,7 @@ class Page:
         self.evaluate(f"{function}({json.dumps(argument)})")
 
     def evaluate(self, expression: str) -> Any:
-        """Return the value of a JavaScript expression; if it is a promise, the value it resolves to."""
+        """Return the value of a JavaScript expression. If it is a promise, return what the promise resolves to."""
         answer = self.browser.command(
             "Runtime.evaluate", self.session, expression=expression, returnByValue=True, awaitPromise=True
         )

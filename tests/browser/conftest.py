@@ -47,7 +47,7 @@ def chromium(browser: Chromium) -> Iterator[Chromium]:
 
 @contextmanager
 def stand_ins_in(directory: Path) -> Iterator[StandIns]:
-    """Run the stand-ins. The product has the database and the key of this process, which issues tokens."""
+    """Run the stand-ins. The product uses this process's database and key, so it accepts this process's tokens."""
     uri, name = os.environ["MONGODB_URI"], connection.settings_dict["NAME"]
     with run_stand_ins(
         mongodb_uri=uri, database=name, directory=directory, secret_key=settings.SECRET_KEY

@@ -117,7 +117,7 @@ class Walk:
         yield "ended early", _show(views, "ended_early")
 
     def _away(self, views: list[View]) -> Iterator[State]:
-        """Take away Pusher, the API and the network, one after the other."""
+        """Take away Pusher, the API and the network in turn, and yield the state that follows each."""
         self.pages.site.sockets.go_away()
         for view in views:
             view.await_text("connection", "realtime_away")
@@ -219,7 +219,7 @@ class Walk:
 
 
 def _show(views: list[View], *reasons: str) -> list[View]:
-    """Wait until each page shows one of the reasons that it can show."""
+    """Wait until each page shows one of the reasons, except those that only the other page has. Return the pages."""
     for view in views:
         view.await_text("reason", *(reason for reason in reasons if reason in TEXTS[view.kind]))
     return views

@@ -94,7 +94,7 @@ class PagesSite:
         return str(self.site.shown["streamer"]["password"])
 
     def open(self, path: str, *, base: str = "") -> Screen:
-        """Load a page whose clock a test can set. The test can also pretend that the page has slept."""
+        """Load a page whose clock the test can set. The test can also make the page believe that it was asleep."""
         return Screen(self.chromium.open(f"{base or self.site.api.base_url}{path}", script=SKEW))
 
     def enter(self, path: str, person: dict[str, Any]) -> Screen:

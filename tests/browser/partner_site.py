@@ -41,7 +41,7 @@ class Gateway(LoopbackServer):
         self._lost = ""
 
     def refuse(self, status: int, code: str, *, times: int = 10**9) -> None:
-        """Refuse the next calls. `times=0` lets all calls pass again. The status 200 sends an HTML page."""
+        """Refuse the next calls. `times=0` lets all calls pass again. With the status 200, the body is an HTML page."""
         self._refusal, self._left = (status, code), times
 
     def lose_answer(self, path: str) -> None:
@@ -92,7 +92,7 @@ class Tab:
     page: Page
 
     def picture(self) -> Picture:
-        """Return the latest picture."""
+        """Return the latest picture, which is the object that tells the page what to show."""
         picture: Picture = self.page.evaluate("client.picture")
         return picture
 
@@ -107,17 +107,17 @@ class Tab:
         return f"{connection['state']} {connection['reason']}"
 
     def standings(self) -> list[str]:
-        """Return all standings that were shown, in order, without immediate repeats."""
+        """Return every state with its reason, in the order in which the page got them, without immediate repeats."""
         shown: list[str] = self.page.evaluate("pictures.map(({ state, reason }) => `${state} ${reason}`)")
         return [each for index, each in enumerate(shown) if index == 0 or shown[index - 1] != each]
 
     def await_standing(self, *wanted: str, seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
-        """Wait for one of these standings, such as "live let_in"."""
+        """Wait for one of these states with its reason, such as "live let_in"."""
         wait_until(lambda: " ".join(self.standing()) in wanted, seconds)
         assert " ".join(self.standing()) in wanted, (self.standings(), self.picture())
 
     def await_connection(self, *wanted: str, seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
-        """Wait for one of these states of the connection, such as "live channels_open"."""
+        """Wait for one of these states of the connection with its reason, such as "live channels_open"."""
         wait_until(lambda: self.connection() in wanted, seconds)
         assert self.connection() in wanted, self.picture()
 

@@ -1,4 +1,4 @@
-"""What clients connect to in the tests in place of Pusher: our stand-in, or soketi (`tests/browser/soketi.py`)."""
+"""The servers that replace Pusher for the clients of a test: our stand-in, or soketi (`tests/browser/soketi.py`)."""
 
 from typing import Protocol, Self
 
@@ -21,7 +21,7 @@ class Realtime(Protocol):
         ...
 
     def publish(self, channel: str, name: str, data: str) -> None:
-        """Send an event in the product's name."""
+        """Send an event as if the product had sent it."""
         ...
 
     def go_away(self) -> None:

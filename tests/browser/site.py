@@ -26,7 +26,7 @@ SUCCEEDED, REFUSED = "pusher:subscription_succeeded", "pusher:subscription_error
 # A busy machine can be slow. Only a failing test waits this long.
 ARRIVES_WITHIN_SECONDS = 60.0
 POLL_SECONDS = 0.1
-# Each process of the product takes seconds to load it, and each of its workers some tenths of a second.
+# Each process takes seconds to load the product. Each worker of the queue takes some tenths of a second more.
 FEW_QUEUE_WORKERS = dict.fromkeys(
     (f"Q_{lane}WORKERS" for lane in ("START_", "", "TELL_", "AUDIENCE_", "RECORD_", "WEBHOOK_")), "1"
 )
@@ -184,7 +184,7 @@ def _sorted(notes: list[Note]) -> list[Note]:
 
 
 def wait_until(is_reached: Callable[[], bool], seconds: float = ARRIVES_WITHIN_SECONDS) -> None:
-    """Wait until the condition holds or the time is over. The caller asserts the condition."""
+    """Wait until the condition holds, but no longer than `seconds`. The caller asserts the condition."""
     give_up_at = time.monotonic() + seconds
     while not is_reached() and time.monotonic() < give_up_at:
         time.sleep(POLL_SECONDS)

@@ -33,7 +33,7 @@ def payer(partner: PartnerSite) -> dict[str, Any]:
 
 
 def events_for(partner: PartnerSite, show: Show, payer: dict[str, Any]) -> list[tuple[str, str, str]]:
-    """Return the events that Pusher was given for the payer's own channels, and for the streamer's stream."""
+    """Return the events that Pusher got for the payer's own channels and for the channel of the streamer's stream."""
     channels = {show.viewer_channel(preset, payer["id"]) for preset in ("preview", "sd")}
     channels.add(f"private-stream@{show.streamer_id}")
     events = partner.site.sockets.events()
@@ -144,7 +144,7 @@ def test_events_out_of_order_and_duplicated(partner: PartnerSite, payer: dict[st
     for _time in range(2):
         for event in reversed(events):
             partner.site.sockets.publish(*event)
-    time.sleep(4)  # longer than the jitter, within which a client that heeds repeats would fetch credentials again
+    time.sleep(4)  # longer than the jitter: a client that obeyed repeats would have fetched credentials again
 
     assert tab.standings()[-1] == IN
     assert (tab.standing(), user_id(tab)) == (("live", "let_in"), before)

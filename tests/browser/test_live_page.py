@@ -158,7 +158,7 @@ def test_held_show_is_delayed_and_gets_a_new_time(pages: PagesSite) -> None:
     screen.await_text("reason", str(STREAMERS_TEXTS["delayed"]))
     payers.await_text("reason", str(PAYERS_TEXTS["delayed"]))
     assert (screen.sees("clock"), payers.sees("clock")) == ("", "")
-    assert screen.buttons() == ["+5 min", "+10 min", "+20 min"]  # the show may have been performed, so no "Cancel"
+    assert screen.buttons() == ["+5 min", "+10 min", "+20 min"]  # no "Cancel", because the show may have been performed
     screen.click("[data-minutes='5']")
     for each in (screen, payers):
         each.await_part("reason", "The show was moved")

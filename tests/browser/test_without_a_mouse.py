@@ -70,7 +70,7 @@ def test_streamer_commands_by_the_keyboard(pages: PagesSite) -> None:
     assert (focused(screen), screen.sees("state")) == ("cancel", "Waiting")
     press(screen, "Enter", "Tab", "Enter")
     screen.await_text("state", "Cancelled")
-    wait_until(lambda: focused(screen) == "title")  # the button that had the focus is gone
+    wait_until(lambda: focused(screen) == "title")  # because the button that had the focus is gone
     assert focused(screen) == "title"
     tab_to(screen, "5 min")
     press(screen, "Enter")

@@ -1,4 +1,4 @@
-"""From the same events, the JavaScript client and the model of a client in `tests/evenings` draw the same picture."""
+"""Given the same events, the JavaScript client and the model of a client in `tests/evenings` show the same states."""
 
 import json
 import random
@@ -32,7 +32,7 @@ Event = tuple[str, dict[str, Any]]
 
 
 def evening(dice: random.Random) -> list[Event]:
-    """Return what one client hears of a show. Some events are lost, and some come twice, late or as a redelivery."""
+    """Return the events of a show that one client gets. Some are lost, and some come twice, late or as a redelivery."""
     events = list(life(dice))
     heard = [event for event in events if dice.random() < 0.8]
     heard += [again(event, dice) for event in events if dice.random() < 0.4]

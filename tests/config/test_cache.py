@@ -49,7 +49,7 @@ FAULTS: dict[str, Callable[[RedisServer], None]] = {
 
 @pytest.fixture
 def own_circuit() -> Iterator[None]:
-    """Reset the circuit after the test, so that other tests use the cache."""
+    """Reset the circuit breaker of the cache after the test, so that other tests use the cache."""
     yield
     circuit.worked()
 
@@ -76,7 +76,7 @@ def test_broken_redis_is_a_miss_that_is_logged_once(
         waited = time.perf_counter() - began
 
     assert [record.getMessage().partition("=")[0] for record in caplog.records] == ["cache away error"]
-    assert waited < 10  # without the circuit, each call to a frozen server would wait for 0.1 s
+    assert waited < 10  # without the circuit breaker, each call to a frozen server would wait for 0.1 s
     assert circuit.has_failed
 
 

@@ -14,7 +14,7 @@ from tests.environment import ROOT
 WITHOUT_CLOCK = {"lab", "tests"}
 ROOMS = {path.parent.name for path in ROOT.glob("*/__init__.py")} - WITHOUT_CLOCK
 OTHER_CLOCK = re.compile(r"datetime\.now\(|timezone\.now|utcnow|time\.time\b|time_ns\(")
-# The clock itself, and the file cache, whose times all come from one host.
+# The module of the clock itself, and the file cache, which compares only times of the same host.
 MAY_READ = {"config/clock.py", "config/file_cache.py"}
 
 
@@ -25,7 +25,7 @@ def _forget() -> Iterator[None]:
 
 
 def lead(skew: float) -> float:
-    """Return the lead of a database whose clock is `skew` seconds ahead of this host's."""
+    """Return what to pass to `set_lead` if the database's clock is `skew` seconds ahead of this host's."""
     return time.time() + skew - clock.steady_seconds()
 
 

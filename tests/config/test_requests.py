@@ -1,4 +1,4 @@
-"""Odd headers, passed to the WSGI application in the same way as by the web server."""
+"""Odd headers, which the tests pass to the WSGI application as the web server would."""
 
 import io
 import json
@@ -83,7 +83,7 @@ def test_type_with_odd_parameters_is_refused(media_type: str, parameter: str) ->
 
     assert call("GET", "/healthz", CONTENT_TYPE=kind)[0] == HTTPStatus.OK
     status, problem = call("POST", "/auth/token", body=b"{}", CONTENT_TYPE=kind)
-    understood = media_type == "application/json" and parameter.startswith("boundary")  # JSON has no boundary
+    understood = media_type == "application/json" and parameter.startswith("boundary")  # JSON has no boundary to read
     assert (status, problem["code"]) == ((400, "invalid") if understood else (415, "unsupported_media_type"))
 
 

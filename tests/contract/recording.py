@@ -1,4 +1,4 @@
-"""Makes one call through an RTC backend, and raises its error."""
+"""Makes one call through an RTC backend, and raises the error of a failed call."""
 
 from sessions_app.rtc.base import RTC, GetRecordTask, RecordTask, RTCCall
 

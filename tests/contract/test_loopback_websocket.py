@@ -55,7 +55,7 @@ class Client:
 
 
 class Deaf:
-    """A subscriber without a connection."""
+    """A subscriber that has no connection, so that messages to it are lost."""
 
     def send(self, message: str) -> None:
         pass

@@ -89,7 +89,7 @@ def test_processes_keep_the_pace_together(server: Timed, child_environment: dict
 
 
 def one_round(callers: Sequence[subprocess.Popen[str]], server: Timed) -> tuple[int, bool]:
-    """Let both processes make their calls. Return how many came too soon, and whether the last one came soon enough."""
+    """Let both processes make their calls. Return how many came too soon, and whether the last one came in time."""
     for caller in callers:
         assert caller.stdout is not None
         assert caller.stdout.readline() == "ready\n"
@@ -111,13 +111,17 @@ def test_pusher_is_called_at_its_pace(pusher_server: PusherLoopback, db: None) -
     began_at = time.time()
     assert [result.error for result in pusher.send(calls)] == [None] * 10
     assert pusher_server.exchanges is not None
-    # The calls are timed from the start, because the first call may arrive late on a busy machine.
+    # The test counts from `began_at`, because the first call may arrive late on a busy machine.
     times = sorted(request.at for request, _answer in pusher_server.exchanges)
     assert [number for number, at in enumerate(times) if at - began_at < number / 50] == []
 
 
 class Slots:
-    """Hands out one slot in each `interval`, at most five at a time. Records what was wanted and given."""
+    """Hands out slots, which are the times at which calls begin: one in each `interval`, in seconds.
+
+    A caller gets at most five slots at once. `wanted` records how many slots each caller asked for, and `given` the
+    slots in Unix seconds.
+    """
 
     def __init__(self, interval: float) -> None:
         self._interval = interval

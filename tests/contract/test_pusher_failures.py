@@ -131,7 +131,7 @@ def test_pusher_leaves_a_long_wait_to_the_queue(retry_after: str) -> None:
 
 
 def test_pusher_leaves_a_call_that_has_hung_to_the_queue(pusher_server: PusherLoopback) -> None:
-    """While the call hung, its event may have become outdated. Only the task can find out."""
+    """While the call hung, its event may have become outdated. Only the task can find out whether it has."""
     backend = keys.pusher_backend(pusher_server, timeout_seconds=(1.0, TRIED_AGAIN_WITHIN_SECONDS - 1.0))
     pusher_server.hang_next(seconds=TRIED_AGAIN_WITHIN_SECONDS + 1.0)
     with pytest.raises(TransportError) as caught:

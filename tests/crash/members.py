@@ -80,7 +80,7 @@ class ReplicaSet:
         self.wait_until(self.is_whole)
 
     def primary(self, *, besides: Member | None = None) -> Member | None:
-        """Return the server that reports that it accepts writes. `besides` is not asked."""
+        """Return the server that reports that it accepts writes, or None. The server `besides` is not asked."""
         asked = (each for each in self.members if each is not besides)
         return next((each for each in asked if each.hello().get("isWritablePrimary")), None)
 

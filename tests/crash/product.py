@@ -34,7 +34,7 @@ NOTHING: Mapping[str, str] = {}
 class TimedClients(Clients):
     """Creates two shows a second.
 
-    `answers` has the seconds and the status of each request. The status is None if no response came.
+    `answers` has the duration in seconds and the status of each request. The status is None if no response came.
     """
 
     def __init__(self, url: str, seeds: list[Seed]) -> None:
@@ -49,7 +49,7 @@ class TimedClients(Clients):
 
 
 class Probe:
-    """Requests a URL again and again inside the block. `seconds` has the duration of each request."""
+    """Requests a URL again and again inside the block. `seconds` has the duration of each request in seconds."""
 
     def __init__(self, url: str) -> None:
         self._url = url
@@ -76,7 +76,7 @@ class Probe:
 
 @dataclass
 class Product:
-    """A web server and a qcluster. Each new show uses up one of the seeds."""
+    """A web server and a qcluster. Each new show uses up a seed, which is a paid funding goal without a show."""
 
     stand_ins: StandIns
     web: WebServer

@@ -52,14 +52,14 @@ class KillableServer:
         return self._process.pid
 
     def exit_code(self, within: float) -> int:
-        """Wait until the server ends by itself, and return its exit code. Raises TimeoutExpired."""
+        """Wait until the server ends by itself, and return its exit code. Raise TimeoutExpired if it takes too long."""
         assert self._process is not None
         code = self._process.wait(within)
         self._process = None
         return code
 
     def kill(self) -> None:
-        """Kill master and workers at once, whatever they are doing."""
+        """Kill the master and the workers at once, whatever they are doing."""
         self.is_up.clear()
         if self._process is not None:
             os.killpg(self._process.pid, signal.SIGKILL)

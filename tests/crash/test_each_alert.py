@@ -1,4 +1,4 @@
-"""Each alert rings while something is wrong, and stops afterwards. A real Prometheus scrapes real servers.
+"""Each alert fires while something is wrong, and stops afterwards. A real Prometheus scrapes real servers.
 
 The test writes the documents that qclusters would have written, because most of these faults take minutes to arise.
 `test_real_alerts.py` causes some of the faults for real.
@@ -84,7 +84,7 @@ def good_state() -> dict[str, list[Document]]:
 
 
 def bad_state() -> dict[str, list[Document]]:
-    """Return documents, by collection, with every fault that the database can show."""
+    """Return documents, by collection, that show every fault that the database can show."""
     now, held = datetime.now(UTC), show()
     return {
         "task_clusters": [cluster(deaths=20)],

@@ -1,4 +1,4 @@
-"""All viewers are told, and the ledger is correct, although Pusher fails and goes down and a worker is killed."""
+"""All viewers get their events, and the ledger is correct, even if Pusher fails or is down and a worker is killed."""
 
 import re
 

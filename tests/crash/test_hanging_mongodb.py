@@ -47,7 +47,7 @@ def one(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ReplicaSet]:
 
 @pytest.fixture(scope="module")
 def product(three: ReplicaSet, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Product]:
-    """The product on three servers, for all runs."""
+    """The product on three MongoDB servers, for all runs."""
     with product_on(three.uri, tmp_path_factory.mktemp("product"), shows=2 * RUNS * 2 * SHOWS) as product:
         yield product
 

@@ -103,7 +103,10 @@ def _kill_until_done(server: KillableServer, attempts: list[Future[int | None]])
 
 
 def _assert_whole() -> dict[str, str]:
-    """Check that each show has its link, pair, message and timeline, and that there are no others. Return the shows."""
+    """Check that each show has a link, pair, message and timeline, and that none of these lacks a show.
+
+    Return the ids of the shows by funding goal.
+    """
     goals = stored("goals")
     shows = {goal["context"]["funding_goal_id"]: str(goal["_id"]) for goal in goals if goal["_cls"] == "ShowGoal"}
     assert _links(goals) == shows

@@ -1,4 +1,4 @@
-"""With a real Prometheus and the product's rules, alerts ring during a real fault, and stop afterwards."""
+"""With a real Prometheus and the product's rules, alerts fire during a real fault, and stop afterwards."""
 
 import os
 import signal

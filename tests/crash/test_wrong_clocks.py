@@ -36,7 +36,8 @@ DUE_IN_SECONDS = 12
 SET_BEFORE_SECONDS = 3
 # A busy machine may delay shows by this much. With a wrong clock, they would be an hour late.
 LATE_SECONDS = 2.0
-# How early a show may start: while the host's clock drifts away from the database's, and after the clock was set.
+# By how many seconds a show may start early: first, while the host's clock drifts away from the database's; second,
+# after the host's clock was set.
 DRIFTED_SECONDS, SET_SECONDS = 0.6, 0.01
 KNOWN_WITHIN_SECONDS = 10.0
 CREDENTIALS = 2 * SHOWS

@@ -48,7 +48,7 @@ ACTIONS = {
 
 @pytest.fixture(autouse=True)
 def _groups() -> None:
-    """Create the groups. Each test begins with an empty database, in which only permissions exist."""
+    """Create the groups. Each test begins with an empty database, which has permissions but no groups."""
     migration.create(apps, None)
     second.extend(apps, None)
 

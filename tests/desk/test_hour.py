@@ -15,7 +15,7 @@ from tests.factories.profiler import profiled
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
 
-# The moment at which the present step begins.
+# When the current step of the plot on the front page begins.
 BEGAN = WHOLE
 MORE = "There were more than this page reads, so the plot begins at"
 

@@ -93,7 +93,7 @@ def test_odd_schedules_are_listed(admin: Client) -> None:
     ],
 )
 def test_odd_rows_have_pages(admin: Client, name: str, url: str, row: dict[str, Any], field: str) -> None:
-    # These values include moments before and after the years that Python knows.
+    # These values include moments outside the range of years that Python's `datetime` can represent.
     for odd in ODD_VALUES[-15:-2]:
         new_id = ObjectId()
         put(name, row | {"_id": new_id, field: odd} | ({"id": f"{new_id}{0:08}"} if "id" in row else {}))

@@ -71,7 +71,7 @@ def test_second_submit_does_nothing_and_says_who_was_first(admin: Client, show: 
 
     response = admin.post(page(show, button), fields, follow=True)
 
-    assert "staff admin: " in messages(response)[-1]  # the message before belongs to the first submit
+    assert "staff admin: " in messages(response)[-1]  # the message before it belongs to the first submission
     assert [everything_stored()[name] for name in ("goals", "change_records", "django_q_ormq")] == [
         before[name] for name in ("goals", "change_records", "django_q_ormq")
     ]

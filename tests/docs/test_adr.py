@@ -1,4 +1,4 @@
-"""The decision records cover each reading of the specification, and each record has all its parts."""
+"""The decision records cover each of the 31 readings of the specification, and each record has all its parts."""
 
 import re
 

@@ -29,8 +29,8 @@ PAGE = "docs/architecture.md"
 KIND = "A kind of goal of your own"
 FIELD = "A field of your own"
 ROOMS = [path.name for path in ROOT.iterdir() if (path / "__init__.py").is_file() and path.name not in ("lab", "tests")]
-# A code block of the page. It shows changed lines after "+++" and the path of a file, or a new file after "#" and its
-# path.
+# A code block of the page. A block that begins with "+++" and a path shows changed lines of that file. A block that
+# begins with "#" and a path shows a new file.
 BLOCK = re.compile(r"^```\w+\n(\+\+\+|#) (\S+\.py)\n(.*?)^```$", re.DOTALL | re.MULTILINE)
 SETUP = """
 import json, sys
@@ -185,7 +185,7 @@ def test_field_of_your_own_is_accepted_and_answered(
 
 
 def answers(goal_id: str) -> dict[str, dict[str, str]]:
-    """Return the results of the receivers that apply to the goal, by signal."""
+    """Return the results of the receivers that apply to the goal: {signal: {receiver: result}}."""
     found: dict[str, dict[str, str]] = {}
     signal = ""
     for row in timeline(goal_id):

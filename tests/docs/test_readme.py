@@ -1,4 +1,4 @@
-"""The README shows the specification's example, commands that exist, and all rooms."""
+"""The README shows the specification's example, commands that exist, and all packages of the project."""
 
 import json
 import re

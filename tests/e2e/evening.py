@@ -64,7 +64,7 @@ class Evening:
         return response.json()
 
     def ask(self, method: str, path: str, body: Any = None, *, of: dict[str, str], who: str = "") -> Any:
-        """Like `call`, for a response that contains secrets on purpose. `of` maps its fields to the secrets' names."""
+        """Do what `call` does, for a response that must contain secrets. `of` maps its fields to the secrets' names."""
         answer = self.call(method, path, body, who=who)
         self.answers.pop()
         self.secrets |= {name: answer[key] for key, name in of.items()}

@@ -24,7 +24,7 @@ STOPPED_WITHIN_SECONDS = 10
 
 @dataclass
 class Partner:
-    """The partner: the caller with the key, the endpoint, and the process that serves it."""
+    """The partner: the caller with the key, the endpoint, and the process that serves the endpoint."""
 
     key: Person
     directory: Path

@@ -1,4 +1,4 @@
-"""A partner's ledger, kept by polling alone, equals ours after an evening with killed workers and a Pusher outage."""
+"""A partner that only polls has the same ledger as the product, although workers were killed and Pusher was away."""
 
 from collections import Counter
 from typing import Any

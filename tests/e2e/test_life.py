@@ -98,7 +98,7 @@ def test_show_lives_from_the_first_payment_to_the_end_of_its_recording(product: 
 
 
 def assert_received(product: RunningProduct, goal_id: str, payers: list[Person], event_id: str) -> None:
-    """Let the payers' clients confirm the event, and wait until the streamer sees that all are in."""
+    """Let the payers' clients confirm the event, and wait until the streamer sees the confirmations."""
     for payer in payers:
         payer.post(f"/goals/{goal_id}/received", {"event_id": event_id}, wanted=204)
     sent = {"planned": 0, "sent": len(payers), "unknown": 0, "failed": 0, "expired": 0}

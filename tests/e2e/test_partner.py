@@ -1,4 +1,4 @@
-"""After an evening of failures, the back office of docs/back-office.md knows the same about goals and money as we do.
+"""After an evening of failures, the back office of docs/back-office.md knows as much of goals and money as the product.
 
 Pusher is away, all workers are killed while a show starts, the back office is killed and misses events meanwhile,
 and other partners have endpoints that hang, drip, flood and fail.
@@ -18,7 +18,7 @@ from tests.e2e.running_product import Person, RunningProduct, run_product
 from tests.webhooks.partner import running_partner
 
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.long]
-# Paths of another partner's server.
+# Paths of another partner's server. They hang, drip, flood, fail and redirect.
 HOSTILE = ("hang", "drip", "gigabytes", "status/500", "redirect")
 
 
@@ -79,7 +79,7 @@ def start_while_all_fails(product: RunningProduct, funding_goal_id: str) -> str:
 
 
 def go_on(product: RunningProduct, goals: Goals, show_id: str) -> None:
-    """End the show, let the payments for another goal lapse, and end a second show too early."""
+    """Wait for the show's end, let another funding goal lapse, and end a second show early."""
     for goal_id in (goals.lapsed, goals.dropped):
         product.streamer.post(f"/goals/{goal_id}/close")
     product.until(lambda: product.streamer.get(f"/goals/{show_id}")["status"] == "ended", within=60)

@@ -1,4 +1,4 @@
-"""Pusher fails or hangs while a show is cancelled, revived and starts. Events sent afterwards must be true."""
+"""Pusher fails or hangs while a show is cancelled, brought back and started. No later event may be outdated."""
 
 import time
 

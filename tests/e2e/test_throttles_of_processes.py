@@ -16,10 +16,10 @@ from tests.factories.people import PASSWORD
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e]
 
 TIMEOUT_SECONDS = 10
-# A day, so that it is unlikely that a window ends while the test runs.
+# The windows are a day long, so it is unlikely that one ends while the test runs.
 LIMITS = {"THROTTLE": "on", "THROTTLE_USER": "100/day", "THROTTLE_LOGIN_NAME": "5/day", "THROTTLE_ADDRESS": "50/day"}
 PROCESSES, THREADS = 2, 4
-UNSEEN = 2  # a fiftieth of 100
+UNSEEN = 2  # requests that a process may not have reported yet: a fiftieth of the limit of 100
 
 
 @pytest.fixture

@@ -17,7 +17,7 @@ class _Inputs(HTMLParser):
         self.values: dict[str, str] = {}
 
     def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
-        """Take an input, unless it is a button or a checkbox."""
+        """Keep the value of an input, unless it is a button or a checkbox."""
         given = dict(attrs)
         name = given.get("name")
         if tag == "input" and name and given.get("type") not in ("submit", "checkbox"):

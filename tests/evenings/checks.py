@@ -39,7 +39,10 @@ def check_started(world: World) -> None:
 
 
 def check_token(world: World, viewer: Person) -> None:
-    """Check that viewers who have paid for a running show may watch it now, and nobody else may."""
+    """Check that the viewer may watch a running show now if the viewer has paid for it, and may watch no other show.
+
+    Both responses are right for a payment that may not have been committed.
+    """
     if viewer.id in world.banned or STAGE.holds:
         return
     token = viewer.api.get(f"/sessions/{world.session_id}/token")
@@ -92,7 +95,7 @@ def _goals(world: World) -> list[Data]:
 
 
 def _clients_know(world: World, goals: dict[str, Data]) -> None:
-    """Check that every client's picture equals the server's response."""
+    """Check that what every client knows of a goal equals the server's response."""
     for name, client in _named(world):
         for goal_id, picture in client.pictures.items():
             goal = goals[goal_id]
@@ -109,7 +112,7 @@ def _clients_know(world: World, goals: dict[str, Data]) -> None:
 
 
 def _partner_knows(world: World, goals: dict[str, Data]) -> None:
-    """Check that a partner that reads only `GET /events` has the server's picture of all goals and their progress."""
+    """Check that a partner that reads only `GET /events` knows all goals and their progress as the server does."""
     world.partner.read()
     for goal_id, goal in goals.items():
         picture = world.partner.pictures[goal_id]

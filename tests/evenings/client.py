@@ -35,8 +35,8 @@ class Picture:
 class ObedientClient:
     """A client with its subscriptions.
 
-    It ignores events with a pair of `event_id` and `redelivery` that it knows, and events with a lower version than its
-    picture. It reads the goals again after a reconnect, and when a show should have begun but no event has come.
+    It ignores an event whose pair of `event_id` and `redelivery` it has seen before, and an event whose version is
+    lower than its picture's. It reads again after it has reconnected, and when a show is due but no event has come.
     """
 
     channels: set[str]
@@ -53,7 +53,7 @@ class ObedientClient:
     _read_for: set[tuple[str, int | None]] = field(default_factory=set)
 
     def receive(self, channel: str, name: str, data: Data) -> None:
-        """Take an event, if the client has subscribed to the channel."""
+        """Process an event if the client is connected and has subscribed to the channel."""
         if not self.is_connected or channel not in self.channels:
             return
         seen = (data["event_id"], data.get("redelivery"))
@@ -81,7 +81,7 @@ class ObedientClient:
             self.take(answer)
 
     def take(self, answer: Data) -> None:
-        """Take the server's response about a goal."""
+        """Make the picture of a goal equal the server's response."""
         before = self.pictures.get(answer["id"])
         self.pictures[answer["id"]] = Picture(
             type=answer["type"],
@@ -101,7 +101,7 @@ class ObedientClient:
         self._fetch_credentials()
 
     def tick(self, now: int) -> None:
-        """Do what is due by the clock."""
+        """Do what is due at `now`, in Unix seconds."""
         if not self.is_connected:
             return
         for goal_id, picture in list(self.pictures.items()):
@@ -131,7 +131,8 @@ class ObedientClient:
                     picture.access_exp = picture.nbf + data["levels"][-1]["target"]
             case "goal.started":
                 picture.status, picture.access_exp = "live", data["access_exp"]
-                # The event that moved the show may still be on its way. A late start does not tell the planned time.
+                # The event that moved the show may still be on its way. After a late start, this event does not say
+                # when the show was due.
                 length = max(data["levels"][-1]["target"] - data["progress"], 0)
                 picture.nbf = None if "started" in data["context"] else data["access_exp"] - length
             case "goal.updated":

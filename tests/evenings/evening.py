@@ -64,7 +64,7 @@ class Evening(EveningMachine):
     def pay_at_the_last_moment(self, ambush: Ambush) -> None:
         """Pay just before the second goal closes.
 
-        The commit is delayed until the show runs, or the process dies near the commit.
+        The ambush delays the commit until the show runs, or kills the process near the commit.
         """
         closes = self.began + OPEN_SECONDS - 1
         if unix_now() >= closes:
@@ -122,7 +122,7 @@ class Evening(EveningMachine):
 
     @rule(mood=st.sampled_from(Mood), seconds=PAUSES)
     def begin_late(self, mood: Mood, seconds: int) -> None:
-        """Let the first show start while Pusher is in this mood. Its streamer begins some seconds later."""
+        """Let the first show start while Pusher is in this mood. The streamer begins some seconds later."""
         self.world.pusher.mood = mood
         self._work_until_start(0)
         self.work_for(seconds)
@@ -166,7 +166,7 @@ class Evening(EveningMachine):
 
     @rule(show=SHOWS, viewer=VIEWERS)
     def complain(self, show: int, viewer: int) -> None:
-        """Let a page lose the credentials of a show that has started. Staff send them again."""
+        """Let a page lose the credentials of a show that has started, and let staff send them again."""
         if show not in self.shows:
             return
         self._work_until_start(show)
@@ -205,7 +205,7 @@ class Evening(EveningMachine):
 
     @rule(viewer=VIEWERS, goal=SHOWS)
     def exclude_or_include(self, viewer: int, goal: int) -> None:
-        """Staff exclude a payer, or include the payer again."""
+        """Let staff exclude a payer, or include the payer again."""
         funding_goal, payer = self.funding_goals[goal], self.cast.viewers[viewer].id
         verb = "include" if (funding_goal, payer) in self.world.excluded else "exclude"
         self.call_api(self.cast.staff, f"/goals/{funding_goal}/payers/{payer}/{verb}", {"reason": "chargeback"})
@@ -229,7 +229,7 @@ class Evening(EveningMachine):
         assert form.submit(self._slot(slots[1])) < 500
         self.world.observe()
         if not is_alone:
-            return  # the held call may have changed the show meanwhile
+            return  # meanwhile a held call may have changed the show
         after = self.world.truths[self.shows[show]]
         assert after.access == before.access or before == opened, f"an old form turned {before} into {after}"
         assert after.status == before.status, f"a form turned {before} into {after}"

@@ -10,7 +10,7 @@ PERSONAL = {"token", "byteplus_token", "byteplus_rtc_info", "redelivery"}
 
 
 def check_nothing_false_was_sent(world: World, goals: dict[str, Data]) -> None:
-    """Check that no event was sent for the first time when it was no longer true."""
+    """Check that each event was still true when it was sent for the first time."""
     seen = set()
     for one in world.sent:
         key = (one.data["event_id"], one.data.get("redelivery"), one.channel)
@@ -35,7 +35,7 @@ def _cancelled_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> boo
 
 
 def _updated_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
-    """Tell whether no later version has changed the goal. A revival holds as long as the show is scheduled."""
+    """Tell whether no later version has changed the goal. A revival remains true as long as the show is scheduled."""
     version = data.get("version", truth.version)
     if data.get("reason") != "revived":
         return bool(version >= truth.version)
@@ -46,7 +46,7 @@ def _updated_holds(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
 def _updated_holds_for_payers(data: Data, truth: Truth, history: dict[int, Truth]) -> bool:
     """Tell whether the event holds for payers.
 
-    They are not told of a changed length, so a move holds until the next move.
+    They are not told of a changed length, so a move remains true for them until the next move.
     """
     version = data.get("version", truth.version)
     since = [history[each] for each in history if version <= each <= truth.version]

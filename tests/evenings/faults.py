@@ -35,7 +35,7 @@ class MongoFault:
 
 
 class Failpoint:
-    """Makes the server fail commands of this process. A server has one failpoint, which test processes share."""
+    """Makes the server fail commands of this process. All test processes share the server's only failpoint."""
 
     def __init__(self) -> None:
         self._client = MongoClient[dict[str, Any]](os.environ["MONGODB_URI"])

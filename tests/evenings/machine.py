@@ -25,7 +25,7 @@ VIEWERS = st.integers(0, 2)
 CLIENTS = st.integers(0, 6)
 PAUSES = st.sampled_from((0, 1, 3, 6, 13))
 AMBUSHES = st.builds(Ambush, st.sampled_from(Deed), st.integers(1, 12))
-# The tasks that are interrupted most.
+# The tasks that the evenings interrupt most often.
 AMBUSHED = ("activate_goal", "fold_contributions", "batch_notify_stream_authorized", "send_chunk", "notify_goal")
 MONGO_FAULTS = st.builds(MongoFault, st.sampled_from(sorted(KINDS)), st.integers(1, 2))
 CHANGES_GOALS = frozenset({"activate_goal", "deactivate_goal", "reconcile_goals", "fold_contributions"})
@@ -120,7 +120,7 @@ class EveningMachine(RuleBasedStateMachine):
 
     @rule()
     def repair(self) -> None:
-        """Run the periodic tasks. The partner then reads the events that they have published."""
+        """Run the periodic tasks. Then let the partner read the events that these tasks have published."""
         self.world.worker.run_periodic()
         self.world.partner.read()
         self.world.observe()
@@ -211,6 +211,9 @@ class EveningMachine(RuleBasedStateMachine):
             yield
 
     def _broken_mongodb(self) -> AbstractContextManager[None]:
-        """Break MongoDB for one call, if a fault is planned. A held call would leave MongoDB broken for other calls."""
+        """Break MongoDB for one call if a fault is planned, unless a call is held or may be held.
+
+        A held call would leave MongoDB broken for the calls that follow.
+        """
         fault, self.mongo_fault = self.mongo_fault, None
         return nullcontext() if fault is None or STAGE.holds else self.failpoint.fails(fault)

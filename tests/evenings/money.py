@@ -8,7 +8,7 @@ from tests.evenings.opening import HESITATION_SECONDS
 from tests.evenings.world import World, unix_now
 from tests.factories.documents import stored, stored_one
 
-# Changes that the product makes by itself. Only a person changes payments in question into a refund.
+# Changes that the product makes by itself. Only a person may decide that payments in question are due back.
 CHANGES = {("in_question", "earned")}
 
 
@@ -32,7 +32,7 @@ def check_money(world: World, goals: dict[str, Data]) -> None:
 
 
 def _settled_as(funding_goal: Data, show: Data | None) -> str | None:
-    """Return the state that must have been decided by now, or None."""
+    """Return the state that must have been decided by now, or None if nothing must have been decided."""
     status = show and show["status"]
     if funding_goal["active"] or status in ("scheduled", "live"):
         return None

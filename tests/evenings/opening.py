@@ -20,9 +20,9 @@ from tests.factories.documents import connection, stored
 from tests.factories.goals import SessionFactory
 from tests.factories.moments import WHOLE
 
-# The first funding goal closes at the opening, and the second one this much later.
+# The first funding goal closes at the opening, and the second one this many seconds later.
 OPEN_SECONDS = 8
-# A funding goal lapses if it has waited for a show for this long.
+# A funding goal lapses if it has waited for a show for this many seconds.
 HESITATION_SECONDS = 600
 # Indexes of the viewers who have paid for both funding goals before the evening begins.
 PAYERS = (0, 1)

@@ -7,7 +7,7 @@ from bson import ObjectId
 from tests.evenings.cast import Person
 from tests.evenings.client import ObedientClient, Picture
 
-# The events have no channel. The client treats the list as a channel.
+# The events of the list have no channel, so the client treats the whole list as one channel.
 LIST = "events"
 
 

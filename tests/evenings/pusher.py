@@ -19,7 +19,7 @@ class Mood(Enum):
 
 
 class MoodyPusher(LocmemRealtime):
-    """The locmem backend with moods.
+    """The locmem backend, which responds according to its mood.
 
     `deliver` gets each event that goes out, and `note_refusal` gets the channels of each refused call.
     """
@@ -32,7 +32,7 @@ class MoodyPusher(LocmemRealtime):
         self.note_refusal: Callable[[set[str]], None] = lambda _channels: None
 
     def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
-        """Make the calls according to the mood. Each call is two steps: it arrives, and its response arrives."""
+        """Make the calls according to the mood. Each call has two steps: Pusher gets the call, and responds."""
         return one_by_one(calls, self._answer)
 
     def _answer(self, call: RealtimeCall) -> None:

@@ -38,7 +38,7 @@ class Ambush:
 
 
 class Killed(BaseException):
-    """The process of the call was killed. A BaseException, because no code may handle it."""
+    """The process of the call was killed. This is a BaseException, because no code may handle it."""
 
 
 class Lost:
@@ -89,7 +89,7 @@ class Stage(monitoring.CommandListener):
             self._hold(call, then, _Plan(ambush))
 
     def resume(self) -> None:
-        """Let the held call go on to its end."""
+        """Let the held call go on until it ends or is killed."""
         if (held := self._held) is None:
             return
         held.plan.go_on.set()

@@ -1,4 +1,4 @@
-"""Random evenings: at the end of each, all clients know what is true, and all payers are in."""
+"""Random evenings: at the end of each, all clients know what is true, and all payers of live shows are let in."""
 
 import logging
 import os
@@ -66,7 +66,7 @@ def _stage(db: None, settings: Any) -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(0)  # the time is limited here, and shrinking a failure takes minutes
+@pytest.mark.timeout(0)  # the test limits its own time, and shrinking a failure takes minutes
 @pytest.mark.usefixtures("_stage")
 @pytest.mark.parametrize("seconds", [SECONDS, pytest.param(LONG_SECONDS, marks=pytest.mark.long)])
 def test_everybody_knows_what_is_true_and_who_paid_is_in(seconds: float) -> None:

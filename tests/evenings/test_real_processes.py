@@ -102,7 +102,7 @@ class RealEvening:
         return not left and not (show["activated_at"] is None and show["cancelled_at"] is None)
 
     def check(self) -> None:
-        """Check that every client's picture equals the server's response, and that all payers are in."""
+        """Check that what every client knows equals the server's response, and that all payers are let in."""
         goal = self.product.streamer.get(f"/goals/{self.show}")
         for client in self._clients():
             for event in list(self.product.stand_ins.pusher.events):
@@ -158,7 +158,7 @@ class RealEvening:
         return int(time.time()) + self.rng.choice(STARTS_IN)
 
     def _call(self, method: str, path: str, body: Answer) -> None:
-        """Call the API. A refusal is fine, and so is no response from a server that was killed."""
+        """Call the API. A refusal is fine, and so is a missing response if the server was killed."""
         headers = {"Authorization": f"Bearer {self.product.streamer.access}"}
         with suppress(requests.RequestException):
             answer = requests.request(

@@ -54,7 +54,7 @@ class Worker:
         return sorted(due, key=itemgetter("lock", "_id"))
 
     def work(self, *, skew: int = 0, runs: int = 1, ambush: Ambush | None = None) -> None:
-        """Run what is due until nothing is left. `skew` chooses the order. The ambush is for the first task."""
+        """Run what is due until nothing is left. `skew` chooses the order. The ambush interrupts the first task."""
         while due := self.due():
             self.run(due[skew % len(due)], runs=runs, ambush=ambush)
             ambush = None
@@ -62,7 +62,7 @@ class Worker:
     def run(
         self, message: Message, *, runs: int = 1, ambush: Ambush | None = None, around: Around = nullcontext
     ) -> None:
-        """Claim the message and those that are taken with it, and run them `runs` times, as if results were lost."""
+        """Claim the message and those that belong to its batch, and run them `runs` times, as if results were lost."""
         together = choose([message, *(each for each in self.due() if each != message)], now=datetime.now(UTC))
         tasks = [task for each in together if (task := self._claim(each))]
         if not tasks:

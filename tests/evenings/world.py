@@ -72,7 +72,7 @@ class World:
     # (funding goal, viewer) of each payer who is excluded now, and of each payer who was ever excluded.
     excluded: set[tuple[str, str]] = field(default_factory=set)
     ever_excluded: set[tuple[str, str]] = field(default_factory=set)
-    # (show, number of the viewer) of each redelivery to one viewer that got a 200.
+    # (show, number of the viewer) of each request to redeliver to one viewer. All of these requests got a 200.
     redelivered: list[tuple[str, int]] = field(default_factory=list)
     # Whether a request, a task or the clock may have changed something since the last check.
     has_changed: bool = True
@@ -133,7 +133,7 @@ class World:
 
     @contextmanager
     def task(self) -> Iterator[None]:
-        """Note what was true when a task began, for its events. The task may be held while the evening goes on."""
+        """Note what is true when a task begins. Its events are checked against that, even if the task was held."""
         token = _at_beginning.set(self._known())
         try:
             yield

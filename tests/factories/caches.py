@@ -37,7 +37,7 @@ class RedisServer:
     process: subprocess.Popen[bytes]
 
     def tell(self, *command: str) -> None:
-        """Send an administrator's command."""
+        """Send a command to the server, as an administrator does."""
         with redis.Redis.from_url(self.url) as client:
             client.execute_command(*command)
 
@@ -62,7 +62,7 @@ def breakable_redis() -> Iterator[RedisServer]:
 
 @contextmanager
 def redis_server() -> Iterator[str]:
-    """Run a Redis server inside the block, and yield its URL, as for CACHE_URL."""
+    """Run a Redis server inside the block, and yield its URL in the form that CACHE_URL takes."""
     with breakable_redis() as server:
         yield server.url
 

@@ -29,7 +29,7 @@ class Answer:
 
 
 class ApiClient:
-    """A caller of the API, anonymous without a user. Headers are keywords: `idempotency_key="1"`."""
+    """A caller of the API, who is anonymous if there is no user. Headers are keywords: `idempotency_key="1"`."""
 
     def __init__(self, user: User | None = None, *, authorization: str = "") -> None:
         bearer = f"Bearer {issue_access(user)}" if user else authorization
@@ -66,7 +66,7 @@ def _answer(response: Any) -> Answer:
 
 
 def _check_declared(response: Any, code: str) -> None:
-    """Fail if the document doesn't list the code for the call, because then the call's `raises` lacks an error."""
+    """Fail if the OpenAPI document doesn't list the code for the call. The view's `raises` then lacks an error."""
     path = "/" + re.sub(r"<\w+:(\w+)>", r"{\1}", response.resolver_match.route)
     operation = document()["paths"].get(path, {}).get(response.wsgi_request.method.lower())
     if operation is None:  # a path or a method that the API doesn't have

@@ -1,4 +1,4 @@
-"""A second database beside that of the test."""
+"""A second database, beside the test's own database."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager

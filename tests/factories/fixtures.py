@@ -1,4 +1,4 @@
-"""Fixtures that tests of several rooms use."""
+"""Fixtures that the tests of several packages use."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -36,7 +36,7 @@ def clock() -> Iterator[time_machine.Traveller]:
 
 @pytest.fixture
 def new_indexes() -> Iterator[None]:
-    """Rebuild the task queue's indexes after the test, because an index that has held a list stays slower."""
+    """Rebuild the task queue's indexes after the test. An index stays slower once a field of a document was a list."""
     yield
     for name in (MESSAGES, CLUSTERS, SCHEDULES, RESULTS):
         collection = connection.get_collection(name)

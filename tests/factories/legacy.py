@@ -11,7 +11,7 @@ LASTS_SECONDS = {"access": 1800, "refresh": 14 * 86400}
 
 
 def legacy_token(user: User, kind: str = "access") -> str:
-    """Return a token of this kind, as Simple JWT made it."""
+    """Return a token of this kind, in the form in which Simple JWT made it."""
     now = int(time.time())
     claims = {"token_type": kind, "exp": now + LASTS_SECONDS[kind], "iat": now, "jti": uuid4().hex, "aud": "api"}
     return jwt.encode({**claims, "user_id": str(user.pk)}, settings.SECRET_KEY, algorithm="HS256")

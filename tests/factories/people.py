@@ -29,7 +29,7 @@ class UserFactory(DjangoModelFactory[User]):
 
 
 class StaffFactory(UserFactory):
-    """A member of staff who is no superuser.
+    """A member of staff who is not a superuser.
 
     `permissions=("exclude_payers",)` gives these permissions in place of `view_goal`.
     """

@@ -84,7 +84,7 @@ def _stages(plan: Any) -> Iterator[str]:
     if isinstance(plan, dict):
         if isinstance(plan.get("stage"), str):
             yield plan["stage"]
-        # A COUNT_SCAN has other bounds than an IXSCAN: a first and a last key.
+        # The bounds of a COUNT_SCAN are a first and a last key, unlike those of an IXSCAN.
         of_fields = [each for each in plan.get("indexBounds", {}).values() if isinstance(each, list)]
         bounds = [bound for of_field in of_fields for bound in of_field]
         if bounds and set(bounds) <= {"[MinKey, MaxKey]", "[MaxKey, MinKey]"}:

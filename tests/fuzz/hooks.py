@@ -39,7 +39,10 @@ def no_undocumented_header(ctx: Any, response: Any, case: Any) -> None:
 
 @schemathesis.hook
 def filter_failure(ctx: Any, failure: Any, case: Any, response: Any) -> bool:
-    """Ignore failures of URLs that are too long. tests/api/test_over_gunicorn.py checks that gunicorn refuses them."""
+    """Ignore the failures of requests whose URL is too long.
+
+    tests/api/test_over_gunicorn.py checks that gunicorn refuses such requests.
+    """
     return bool(response.status_code != HTTPStatus.REQUEST_URI_TOO_LONG)
 
 
@@ -51,7 +54,7 @@ def before_load_schema(ctx: Any, raw_schema: dict[str, Any]) -> None:
         schemas[name]["additionalProperties"] = False
     for response in _responses(raw_schema):
         problem = response.get("content", {}).get("application/problem+json")
-        if problem:  # the examples are named after the codes that the operation can return
+        if problem:  # the names of the examples are the codes that the operation can return
             problem["schema"] = {"allOf": [problem["schema"]], "properties": {"code": {"enum": [*problem["examples"]]}}}
     for operation in _operations(raw_schema):
         body = operation.get("requestBody", {"required": True})

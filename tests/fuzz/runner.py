@@ -12,7 +12,7 @@ from tests.fuzz.data import FuzzData
 
 # The share of ids that exist. All other ids are made up.
 REAL = 0.8
-# The number of chains of requests for each example of an operation.
+# The number of chains of requests, as a multiple of the number of examples.
 SCENARIOS = 8
 PLACES = {
     "path.goal_id": "goal_id",
@@ -37,7 +37,7 @@ class Report:
 
 
 def fuzz(person: str, data: FuzzData, url: str, folder: Path, *, examples: int, phases: str, seed: int) -> Report:
-    """Make requests as this user, at most the given number for each operation and phase."""
+    """Make requests as this user, at most `examples` for each operation and phase."""
     config, report = folder / "schemathesis.toml", folder / f"{person}.json"
     config.write_text(_config(data, examples), encoding="utf-8")
     token = data.tokens[person]

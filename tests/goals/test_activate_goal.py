@@ -144,7 +144,7 @@ def test_deleted_goal_is_no_error(db: None) -> None:
 
 
 def test_message_that_comes_early_is_queued_again(show: Goal, clock: Traveller) -> None:
-    """The worker's clock was set back after the claim, for example."""
+    """For example, the worker's clock was set back after the claim."""
     clock.move_to(NBF - timedelta(milliseconds=13))
 
     assert activate_goal(str(show.pk), NBF_SECONDS) == "too_early"

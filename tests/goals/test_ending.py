@@ -125,7 +125,7 @@ def test_reconciler_leaves_a_running_show_alone(live: Goal, clock: Traveller) ->
     before = everything_stored()
     assert (reconcile_goals(), everything_stored()) == (NOTHING, before)
     clock.move_to(EXP + timedelta(seconds=4))
-    assert (reconcile_goals(), everything_stored()) == (NOTHING, before)  # the message for its end may still come
+    assert (reconcile_goals(), everything_stored()) == (NOTHING, before)  # the message for the end may still come
 
 
 @pytest.mark.parametrize("change", [{"activated_at": None}, {"cancelled_at": WHOLE, "activated_at": None}])

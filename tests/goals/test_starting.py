@@ -177,7 +177,7 @@ def test_reconciler_starts_and_counts_missed_shows(clock: Traveller, db: None) -
     connection.get_collection("django_q_ormq").delete_many({})
     connection.get_collection("goals").update_many({"_cls": "ShowFundingGoal"}, {"$set": {"active": False}})
     clock.move_to(NBF + timedelta(seconds=4))
-    assert reconcile_goals() == NOTHING  # not overdue yet, because the messages may still come
+    assert reconcile_goals() == NOTHING  # not overdue yet, because a worker may still run the messages
     clock.move_to(NBF + timedelta(seconds=6))
     assert (reconcile_goals(), reconcile_goals()) == ("started 2, ended 0", NOTHING)
     assert [started_announcements(show) for show in shows] == [1, 1]

@@ -1,4 +1,4 @@
-"""For every goal, a state's predicate, MongoDB condition and Q agree."""
+"""For every goal, the predicate, the MongoDB condition and the Q of each state agree."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

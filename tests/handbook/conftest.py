@@ -1,4 +1,4 @@
-"""The hosts of the page, which the tests of this directory share."""
+"""The hosts of docs/handbook.md, which the tests of this directory share."""
 
 from collections.abc import Iterator
 
@@ -10,7 +10,7 @@ from tests.handbook.house import House
 
 @pytest.fixture(scope="session")
 def hosts() -> Iterator[House]:
-    """The hosts after their first set-up, which is the first procedure of the page."""
+    """The hosts after their first set-up, which is the first procedure of the handbook."""
     with run_house() as house:
         yield house
 

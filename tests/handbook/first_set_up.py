@@ -1,4 +1,4 @@
-"""Plays *First set-up*: three members, Redis, and the product on two hosts."""
+"""Plays *First set-up* of docs/handbook.md: three members, Redis, and the product on two hosts."""
 
 import socket
 import tempfile
@@ -14,8 +14,8 @@ from tests.handbook.hosts import Host, Stage, free_ports
 from tests.handbook.house import ADMIN, APPS, MEMBERS, NAMES, House, until
 from tests.handbook.page import blocks
 
-# The units of MongoDB's and Debian's packages. MongoDB would take half of the memory for each member, and a member that
-# is told to stop would wait for 15 seconds until its clients have gone.
+# The units of MongoDB's and Debian's packages. Without these options, each member would take half of the memory, and
+# a member that is told to stop would wait for 15 seconds until its clients have gone.
 MONGOD = (
     "ExecStart={mongod} --config /etc/mongod.conf --nounixsocket --wiredTigerCacheSizeGB 0.5 --oplogSize 256"
     " --setParameter diagnosticDataCollectionEnabled=false"
@@ -65,7 +65,7 @@ def make_replica_set(house: House) -> None:
     house.name_members()
     administrator, sign_in, user = users.text.splitlines()
     house.evaluate(administrator, uri=NO_LOGIN)
-    assert sign_in == 'db.getSiblingDB("admin").auth("admin", "choose a password")'  # ADMIN says the same
+    assert sign_in == 'db.getSiblingDB("admin").auth("admin", "choose a password")'  # ADMIN has the same password
     house.evaluate(user, uri=ADMIN)
     assert f"MONGODB_URI={uri.text}" in blocks("The product")[2].text
 
@@ -101,7 +101,7 @@ def of_vendors(stand_ins: StandIns) -> dict[str, str]:
 
 
 def copy_key(source: Host, target: Host) -> None:
-    """Copy the key of the members. MongoDB refuses one that others may read."""
+    """Copy the key file of the members. MongoDB refuses a key file that other users may read."""
     path = target.path("/etc/mongod.key")
     path.write_bytes(source.path("/root/mongod.key").read_bytes())
     path.chmod(0o400)
@@ -117,5 +117,5 @@ def responds(host: Host) -> bool:
 
 
 def write_unit(host: Host, name: str, command: str) -> None:
-    """Write the unit that a package brings."""
+    """Write the unit file that a package would install."""
     host.path(f"/etc/systemd/system/{name}.service").write_text(f"[Service]\n{command}", encoding="utf-8")

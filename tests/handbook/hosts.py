@@ -1,4 +1,4 @@
-"""A host of the page: a directory instead of a disk, ports instead of an address, and a real shell."""
+"""A host of docs/handbook.md: a directory instead of a disk, ports instead of an address, and a real shell."""
 
 import json
 import os
@@ -20,7 +20,7 @@ BASH = shutil.which("bash") or "/bin/bash"
 DONE_WITHIN_SECONDS = 300.0
 DIRECTORIES = ("bin", "etc/cron.d", "etc/redis", "etc/systemd/system", "opt", "root", "run", "usr/local/sbin")
 PACKAGES_MAKE = ("var/lib/mongodb", "var/log/mongodb")
-# Replaces a program: it asks the process of the test, which answers with what to print.
+# A script that replaces a program. It asks the process of the test, which answers with what the script prints.
 ASK = """#!{python} -I
 import json, os, socket, sys
 with socket.socket(socket.AF_UNIX) as test, test.makefile() as answer:
@@ -34,7 +34,7 @@ sys.exit(code)
 
 
 class Host:
-    """One host. Its shell finds the programs of the table, and what the page installs into /usr/local/sbin."""
+    """One host. Its shell finds the programs of table.py, pip, and what the page installs into /usr/local/sbin."""
 
     def __init__(self, name: str, directory: Path, ports: Mapping[str, int], address: str) -> None:
         self.name = name
@@ -53,7 +53,7 @@ class Host:
         self.programs = Programs(self.root, self.services, self.here)
 
     def here(self, text: str) -> str:
-        """Replace the page's example values by those of this host."""
+        """Return the text with the values of this host in place of the page's example values."""
         return translate(text, root=self.root, port=self.port, ports=self._ports)
 
     def path(self, path: str) -> Path:
@@ -61,7 +61,7 @@ class Host:
         return self.root / path.removeprefix("/")
 
     def run(self, commands: str) -> str:
-        """Run the commands in a shell, as somebody who pastes them. Return what they print, which must be a success."""
+        """Run the commands in a shell, as if a reader pasted them. Return what they print. None of them may fail."""
         script = self.here(commands)
         check_translated(script, root=self.root)
         done = subprocess.run(
@@ -116,7 +116,7 @@ class Stage:
 
 
 def free_ports(names: tuple[str, ...]) -> dict[str, int]:
-    """Return a port for each name. They are below those that the kernel gives to clients, so they stay free."""
+    """Return a port for each name. The kernel gives clients only higher ports, so these ports stay free."""
     ports: dict[str, int] = {}
     candidates = random.Random(os.getpid()).sample(range(15_000, 30_000), 1000)
     for name in names:

@@ -1,4 +1,4 @@
-"""All hosts of the page together, and the product that runs on them."""
+"""All hosts of docs/handbook.md together, and the product that runs on them."""
 
 import json
 import shutil
@@ -31,7 +31,7 @@ DATABASE = "/showgoals?"
 ADMIN = "mongodb://admin:choose%20a%20password@localhost/"
 ROOMS = [path.parent.name for path in ROOT.glob("*/__init__.py") if path.parent.name != "tests"]
 RELEASE = (*ROOMS, "clients", "deploy", "locale", "manage.py", "requirements.txt")
-# What the proxy says of a caller.
+# The headers of a request that the proxy passes on.
 PROXIED = {"Host": "api.example.com", "X-Forwarded-Proto": "https", "X-Forwarded-For": "192.0.2.1"}
 # `proxy_read_timeout` of the proxy in deploy/README.md.
 PROXY_READ_SECONDS = 30.0
@@ -57,7 +57,7 @@ class House:
         """Run the block on each of its hosts, and return what it prints there."""
         assert block.language == "sh"
         text = block.text
-        if DATABASE in text:  # which has another name after a restoration
+        if DATABASE in text:  # the database has another name after a restoration
             text = text.replace(DATABASE, f"/{self.settings()['MONGODB_NAME']}?")
         return [self.host(name).run(text) for name in block.hosts]
 
@@ -80,7 +80,7 @@ class House:
         return environment_file(self.hosts["app1"].path("/etc/showgoals.env"))
 
     def copy_settings(self) -> None:
-        """Copy /etc/showgoals.env to app2, whose port is another one here."""
+        """Copy /etc/showgoals.env to app2, which has another port in these tests."""
         app1, app2 = (self.hosts[name] for name in APPS)
         text = app1.path("/etc/showgoals.env").read_text(encoding="utf-8")
         copy = app2.path("/etc/showgoals.env")
@@ -102,7 +102,7 @@ class House:
             return False
 
     def seeds(self, shows: int) -> list[dict[str, Any]]:
-        """Return streamers with a paid funding goal each, and tokens for them."""
+        """Return what `seed_demo` prints: streamers with a paid funding goal each, and their tokens."""
         printed = self.tell("app1", f"showgoals seed_demo --viewers 2 --shows {shows}")
         return [json.loads(line) for line in printed.splitlines()]
 
@@ -118,7 +118,7 @@ class House:
         raise AssertionError(f"no host takes {method} {path}")
 
     def create_show(self, seed: Mapping[str, Any], *, seconds: float) -> ObjectId:
-        """Create a show that is due after this time."""
+        """Create a show that is due after this many seconds, and return its id."""
         nbf = int(time.time() + seconds)
         body = show_body(seed["funding_goal_id"], seed["session_id"], nbf=nbf, target_seconds=SHOW_SECONDS)
         answer = self.call("POST", "/goals?type=show", body, token=seed["streamer"]["access"])
@@ -126,7 +126,7 @@ class House:
         return ObjectId(answer.json()["id"])
 
     def lateness(self, show: ObjectId, *, within: float = WITHIN_SECONDS) -> float:
-        """Wait until the show has started. Return how many seconds late that was."""
+        """Wait until the show has started. Return by how many seconds it was late."""
         with self.database() as database:
             goals = database["goals"]
             until(lambda: goals.count_documents({"_id": show, "activated_at": {"$ne": None}}), f"{show}", within)
@@ -139,7 +139,7 @@ class House:
         return [line for line in printed.splitlines() if not line.startswith("ok ")]
 
     def await_health(self) -> None:
-        """Wait until the doctor finds nothing: members that have just started are behind for a moment."""
+        """Wait until the doctor finds no fault, because members that have just started are behind for a moment."""
         until(lambda: not self.doctor(), "the doctor's approval")
 
     def releases(self) -> dict[str, set[str]]:

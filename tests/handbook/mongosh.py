@@ -42,5 +42,5 @@ def _call(client: Client, database: Database[dict[str, Any]], script: str) -> An
 
 
 def _value(text: str) -> Any:
-    """Return the value of JavaScript that is JSON, but for the quotes of its keys and for regular expressions."""
+    """Return the value of JavaScript that is like JSON, except that keys have no quotes, and values may be patterns."""
     return json.loads(_KEY.sub(r'\1"\2":', _PATTERN.sub(r': {"$regex": "\1"}', text)))

@@ -12,7 +12,7 @@ FENCE = re.compile(r"```(\w*)")
 # The bold words above a block: "**On app1, then on app2:**".
 PLACE = re.compile(r"\*\*(?:\d\. )?(.+?)[,:.]?\*\*")
 NAME = re.compile(r"\b(?:db[123]|cache|app[12])\b")
-# The places that name no host, as the tests choose it.
+# The places that name no host, and the hosts that the tests choose for them.
 CHOSEN = {
     "On one host": ["db1"],
     "On each host": ["db1", "db2", "db3"],
@@ -33,7 +33,10 @@ class Block:
 
     @property
     def hosts(self) -> list[str]:
-        """The names of the hosts that it is for, in order. Raises KeyError for a place that is not in the table."""
+        """The names of the hosts that the block is for, in order.
+
+        Raises KeyError if the place names no host and is not in CHOSEN.
+        """
         return NAME.findall(self.place) or CHOSEN[self.place]
 
 

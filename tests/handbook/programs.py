@@ -74,7 +74,7 @@ class Programs:
 
 
 def _line_of(option: str) -> tuple[str, str] | None:
-    """Return the line of a unit that says the same as the option of `systemd-run`."""
+    """Return the line of a unit that has the same effect as the option of `systemd-run`, or None if there is none."""
     name, _equals, value = option.partition("=")
     match name:
         case "--working-directory":
@@ -90,7 +90,7 @@ def _line_of(option: str) -> tuple[str, str] | None:
 
 
 def _install(words: Sequence[str], directory: Path) -> Said:
-    """Copy, without `--owner`: all files belong to the user of the test."""
+    """Run `install` without `--owner`, because all files belong to the user who runs the test."""
     kept = list(words)
     while "--owner" in kept:
         del kept[kept.index("--owner") : kept.index("--owner") + 2]
@@ -106,7 +106,7 @@ def _mongosh(words: Sequence[str], _directory: Path) -> Said:
 
 
 def _pip(words: Sequence[str], directory: Path) -> Said:
-    """Lend the environment the packages of the tests, which `make` has installed from the same pins."""
+    """Let the environment use the packages of the tests, which `make` has installed from the same pins."""
     if words != PIP:
         raise NotInTable(f"tests/handbook/programs.py does not know pip {' '.join(words)}")
     pins = dict(PINNED.findall((directory / "requirements.txt").read_text(encoding="utf-8")))

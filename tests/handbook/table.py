@@ -1,7 +1,7 @@
-"""What differs between the page and a test: its example values, and the programs that no test can run.
+"""What differs between docs/handbook.md and a test: the example values, and the programs that no test can run.
 
-A command of the page whose program is not in this table is not found by the shell, so its test fails. The same goes for
-a path or an address that the table does not know.
+If the program of a command is not in this table, the shell does not find it, so the test fails. A test also fails if
+the page has a path or an address that the table does not know.
 """
 
 import re
@@ -9,7 +9,7 @@ from pathlib import Path
 
 # Programs that the shell of a test finds on PATH. They do what they do on a real host.
 AS_THEY_ARE = ("cat", "chmod", "cp", "curl", "ln", "openssl", "sed", "sleep")
-# Programs that a test replaces by what they do: `programs.py` has a function for each.
+# Programs that a test replaces. For each of them, `programs.py` has a function that does the same.
 REPLACED = ("install", "mongosh", "python3", "systemctl", "systemd-run", "useradd")
 # Directories of a real host. A test has them below a directory of its own.
 DIRECTORIES = ("etc", "opt", "usr/local/sbin", "var/lib", "var/log")
@@ -26,7 +26,7 @@ class NotInTable(AssertionError):
 
 
 def translate(text: str, *, root: Path, port: int, ports: dict[str, int]) -> str:
-    """Replace the example values by those of a host with this root and port; `ports` has those of all hosts."""
+    """Return the text with the values of a host in place of the example values. `ports` has the ports of all hosts."""
     for name, number in (("db1", 27017), ("db2", 27017), ("db3", 27017), ("cache", 6379)):
         text = text.replace(f"{name}:{number}", f"127.0.0.1:{ports[name]}")
     for example, value in (

@@ -20,8 +20,8 @@ pytestmark = [
     pytest.mark.xdist_group("handbook"),
 ]
 
-# The show that waits in the backup is due after this time and that of some commands. Restoring takes about as long as
-# eight commands, so it ends before.
+# The show that waits in the backup is due after WAITS_SECONDS and the time that WAITS_COMMANDS commands take. Restoring
+# takes about as long as eight commands, so it ends before the show is due.
 WAITS_SECONDS = 30.0
 WAITS_COMMANDS = 12
 # How long the test watches whether a qcluster starts a show that it must not start.
@@ -57,7 +57,7 @@ def restore(house: House, backup: Path) -> list[str]:
 
 
 def stored(house: House, database: str = "") -> dict[ObjectId, Any]:
-    """Return when each goal of the database was started."""
+    """Return when each goal of the database was started, by id. The value is None if it was not started."""
     with house.database(database) as found:
         return {goal["_id"]: goal.get("activated_at") for goal in found["goals"].find()}
 

@@ -1,4 +1,4 @@
-"""*First set-up* of the page: three members, Redis, and the product on two hosts."""
+"""*First set-up* of docs/handbook.md: three members, Redis, and the product on two hosts."""
 
 import stat
 

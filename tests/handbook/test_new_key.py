@@ -1,4 +1,4 @@
-"""*A new SECRET_KEY* of the page."""
+"""*A new SECRET_KEY* of docs/handbook.md."""
 
 from typing import Any
 
@@ -18,7 +18,7 @@ pytestmark = [
 
 
 def sign_in(house: House, streamer: dict[str, str]) -> str:
-    """Return a new access token."""
+    """Sign the streamer in, and return the access token."""
     name_and_password = {"username": streamer["username"], "password": streamer["password"]}
     answer = house.call("POST", "/auth/token", name_and_password)
     assert answer.status_code == 200, answer.text
@@ -27,7 +27,7 @@ def sign_in(house: House, streamer: dict[str, str]) -> str:
 
 
 def take_into_use(house: House) -> None:
-    """Copy the file to app2, and do a rolling restart."""
+    """Copy the file of settings to app2, and do a rolling restart."""
     house.copy_settings()
     house.rolling_restart()
 
@@ -46,7 +46,7 @@ def test_new_key_signs_nobody_out_and_loses_no_message(house: House) -> None:
     with Visitors(house, f"/sessions/{seed['session_id']}", signed_before) as visitors:
         house.run(add)
         take_into_use(house)
-        # It is due while the keys change places.
+        # The show is due while the two keys change places.
         queued_before = house.create_show(seed, seconds=25)
         house.run(swap)
         take_into_use(house)

@@ -1,4 +1,4 @@
-"""*Old rows into files* of the page."""
+"""*Old rows into files* of docs/handbook.md."""
 
 import os
 import re

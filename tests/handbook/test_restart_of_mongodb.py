@@ -1,4 +1,4 @@
-"""*A restart of MongoDB* of the page."""
+"""*A restart of MongoDB* of docs/handbook.md."""
 
 import pytest
 
@@ -14,7 +14,7 @@ pytestmark = [
     pytest.mark.xdist_group("handbook"),
 ]
 
-# "Shows that were due start within 3 s of the new primary".
+# The page says: "Shows that were due start within 3 s of the new primary".
 STARTS_WITHIN_SECONDS = 3.0
 
 

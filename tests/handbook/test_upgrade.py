@@ -1,4 +1,4 @@
-"""*An upgrade* and *A step back* of the page, each with *A rolling restart*."""
+"""*An upgrade* and *A step back* of docs/handbook.md, each with *A rolling restart*."""
 
 import os
 import signal
@@ -82,7 +82,10 @@ def upgrade(house: House) -> str:
 
 
 def step_back(house: House, queued: ObjectId) -> int:
-    """Play *A step back*, the last step when the show's message was set aside. Return how many were deleted."""
+    """Play *A step back*. Its last step deletes the messages that were set aside. Return their number.
+
+    Run the last step only when the message of the queued show was set aside.
+    """
     link, servers, qclusters, delete = blocks("A step back")
     house.run(link)
     house.run(servers)
@@ -105,7 +108,7 @@ def test_upgrade_and_step_back_lose_no_request_and_no_show(house: House) -> None
         seconds = time.monotonic() - began
         assert house.releases() == all_run("showgoals-2")
         assert house.doctor() == []
-        # Both are due when the qclusters of the earlier release run again, and one of them after the deletion.
+        # Both shows are due after the qclusters of the earlier release have started, and one only after the deletion.
         due = [1.3 * seconds + 5.0, 1.3 * seconds + 25.0]
         queued = [house.create_show(seed, seconds=at) for seed, at in zip((soon, later), due, strict=True)]
         deleted = step_back(house, queued[0])

@@ -39,7 +39,7 @@ class Unit:
         return self.all(key)[-1] if self.all(key) else default
 
     def environment(self) -> dict[str, str]:
-        """Return the environment of its processes. The file takes precedence."""
+        """Return the environment of the unit's processes. The file takes precedence over the lines `Environment`."""
         given = dict(each.split("=", 1) for each in self.all("Environment"))
         for path in self.all("EnvironmentFile"):
             given |= environment_file(Path(path))
@@ -47,7 +47,7 @@ class Unit:
 
 
 def environment_file(path: Path) -> dict[str, str]:
-    """Read the file as systemd does. A value in quotes, or with a backslash, has no test."""
+    """Read the file as systemd does. Raise NotInTable for a value that is in quotes or has a backslash."""
     values: dict[str, str] = {}
     for line in path.read_text(encoding="utf-8").splitlines():
         if not line or line[0] in "#;":
@@ -60,7 +60,7 @@ def environment_file(path: Path) -> dict[str, str]:
 
 
 class Services:
-    """The services of one host. They end with the test, also if it is killed."""
+    """The services of one host. They end with the test, even if the test is killed."""
 
     def __init__(self, root: Path, here: Here) -> None:
         self._root = root
@@ -69,7 +69,7 @@ class Services:
         self._running: dict[str, subprocess.Popen[bytes]] = {}
 
     def systemctl(self, words: Sequence[str]) -> None:
-        """Do what the command says. Units count as of the last `daemon-reload`."""
+        """Do what the command says. A changed unit file has an effect only after `daemon-reload`."""
         match words:
             case ["daemon-reload"]:
                 self._units.clear()
@@ -87,12 +87,12 @@ class Services:
                 raise NotInTable(f"tests/handbook/units.py does not know systemctl {shlex.join(words)}")
 
     def pid(self, name: str) -> int:
-        """Return the main process; 0 if it does not run."""
+        """Return the id of the main process, or 0 if the service does not run."""
         process = self._running.get(name)
         return process.pid if process and process.poll() is None else 0
 
     def log(self, name: str) -> Path:
-        """Return what `journalctl --unit` would show."""
+        """Return the path of the file with what `journalctl --unit` would show."""
         return self._root / f"var/log/{name}.log"
 
     def start(self, name: str) -> None:
@@ -116,7 +116,7 @@ class Services:
                 self._await_ready(notified, name)
 
     def stop(self, name: str) -> None:
-        """Ask the main process to stop, wait for it, then kill what is left: `KillMode=mixed`."""
+        """Ask the main process to stop, wait for it, and then kill what is left, as `KillMode=mixed` does."""
         process = self._running.pop(name, None)
         if process is None:
             return
@@ -131,7 +131,7 @@ class Services:
         self._running.clear()
 
     def run(self, unit: Unit) -> subprocess.CompletedProcess[str]:
-        """Run the command of the unit to its end, and return what it prints: `systemd-run --wait --pipe`."""
+        """Run the command of the unit to its end and return what it prints, as `systemd-run --wait --pipe` does."""
         process = self._popen(unit, unit.one("ExecStart"), unit.environment(), subprocess.PIPE)
         printed, errors = process.communicate()
         return subprocess.CompletedProcess([], process.returncode, printed.decode(), errors.decode())

@@ -9,15 +9,15 @@ import requests
 
 from tests.handbook.house import APPS, House
 
-# Slower than a user may ask: `THROTTLE_USER`.
+# Slow enough to stay below the limit `THROTTLE_USER`.
 ASK_EVERY_SECONDS = 0.15
 
 
 class Visitors:
-    """Reads a session all the time inside the block, from one host and then from the other. `answers` counts statuses.
+    """Reads a session all the time inside the block, from each of the two hosts in turn. `answers` counts statuses.
 
-    Like the proxy, a request whose connection is refused goes to the other host. If that refuses it too, or there is no
-    answer in time, the error is counted instead.
+    If a host refuses the connection, the request goes to the other host, as it does with the proxy. If that host
+    refuses it too, or does not answer in time, `answers` counts the error instead.
     """
 
     def __init__(self, house: House, path: str, token: str) -> None:

@@ -82,6 +82,6 @@ def test_interrupted_demo_leaves_no_process(environment: dict[str, str]) -> None
 
 
 def _table(output: str, title: str) -> list[str]:
-    """Return the lines of one part, single-spaced."""
+    """Return the lines of the part with this title, with single spaces between words."""
     part = output.partition(f"\n{title}\n")[2].partition("\n\n")[0]
     return [" ".join(line.split()) for line in part.splitlines()]

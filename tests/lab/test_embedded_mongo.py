@@ -192,7 +192,7 @@ def test_failed_start_names_the_log(data_dir: Path) -> None:
 
 
 def test_start_under_a_deadline_does_not_wait_longer_for_a_frozen_server(data_dir: Path) -> None:
-    """The start holds the lock while it waits. Requests that need the lock would run out of time."""
+    """The start holds the lock while it waits. If it waited longer, requests that need the lock would time out."""
     embedded_mongo.start(data_dir, PORT)
     os.kill(_pid(data_dir), signal.SIGSTOP)
     began = time.monotonic()

@@ -13,7 +13,7 @@ from lab.management.commands.document_api import ROOMS
 from tests.docs.markdown import ROOT
 
 SOURCE = ROOT / "locale/zh_Hant/LC_MESSAGES/django.po"
-# As in pyproject.toml.
+# The same methods as in pyproject.toml.
 METHODS = [("**.py", "python"), ("**/templates/**.html", "lab.template_texts.extract_template")]
 PLACEHOLDER = re.compile(r"%\(\w+\)[sd]|%[sd]|\{\w*(?::\w+)?\}")
 RUN = "run `make messages`, translate, run it again"

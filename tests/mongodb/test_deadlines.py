@@ -24,7 +24,7 @@ HANGS: dict[str, Any] = {"times": 10_000, "blockConnection": True, "blockTimeMS"
 
 @contextmanager
 def out_of_time(*, within: float) -> Iterator[None]:
-    """Expect an error that says that MongoDB is away, `within` these seconds."""
+    """Expect the block to raise an error that says that MongoDB is away, after at most `within` seconds."""
     began = time.monotonic()
     with pytest.raises(Exception) as raised:  # noqa: PT011 - the ORM and transactions have errors of their own
         yield

@@ -67,7 +67,8 @@ def test_insert_stores_what_save_does() -> None:
     ShowGoalFactory()
     show = next(document for document in stored("goals") if document["_cls"] == "ShowGoal")
     saved, inserted = (instance(Goal, {**show, "_id": None}) for _ in range(2))
-    saved.context.funding_goal_id, inserted.context.funding_goal_id = "0" * 24, "1" * 24  # a funding goal has one show
+    # A funding goal can have only one show.
+    saved.context.funding_goal_id, inserted.context.funding_goal_id = "0" * 24, "1" * 24
 
     saved.save(force_insert=True)
     insert(inserted)

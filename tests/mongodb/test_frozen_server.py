@@ -44,7 +44,7 @@ print(max(seconds), collection("n").find_one()["value"])
 
 
 def test_transaction_that_was_given_up_holds_no_document(mongod: Mongod, child_environment: dict[str, str]) -> None:
-    """Left alone, the server would hold the documents until it aborts the transaction after 5 to 60 seconds."""
+    """Otherwise the server would hold the documents until it aborts the transaction by itself after 5 to 60 seconds."""
     environment = child_environment | {"MONGODB_URI": mongod.uri}
     command = [sys.executable, "-c", CHILD, str(mongod.pid)]
     child = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)

@@ -6,7 +6,7 @@ from django.db.migrations.loader import MigrationLoader
 def test_no_migration_depends_on_whatever_is_the_latest() -> None:
     """The latest migration changes with each release.
 
-    An existing database would then lack a dependency of a migration that it has applied.
+    An existing database would then have applied a migration, but not the migration on which it depends.
     """
     migrations = MigrationLoader(None).disk_migrations.values()
 

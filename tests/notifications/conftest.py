@@ -21,7 +21,7 @@ from tests.factories.people import UserFactory
 
 @pytest.fixture
 def pusher(settings: Any) -> Iterator[PusherLoopback]:
-    """Put the loopback server behind the real backend, which waits 0.3 s for a response."""
+    """Connect the real backend, which waits 0.3 s for a response, to the loopback server."""
     with PusherLoopback(app_id=keys.PUSHER_APP_ID, key=keys.PUSHER_KEY, secret=keys.PUSHER_SECRET) as server:
         settings.REALTIME = {
             "BACKEND": "notifications.backends.pusher.PusherRealtime",

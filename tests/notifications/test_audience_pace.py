@@ -18,7 +18,7 @@ from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import NOW, SECONDS, WHOLE, as_stored
 
 LATER = SECONDS + 7200
-PAYERS = 5000  # so many payers are told at most once in five seconds
+PAYERS = 5000  # an audience of this size is told at most once in five seconds
 
 
 @pytest.fixture

@@ -39,7 +39,8 @@ def progress(session: Session) -> dict[str, int]:
 def test_data_is_read_once_for_a_version(session: Session) -> None:
     goal = ShowFundingGoalFactory(session=session)
     first = shown(session)
-    collection("goals").update_one({"_id": goal.pk}, {"$set": {"context.discount_percentage": 5}})  # no code does this
+    # The product itself never changes a goal in this way.
+    collection("goals").update_one({"_id": goal.pk}, {"$set": {"context.discount_percentage": 5}})
     assert shown(session) == first
 
 

@@ -21,13 +21,13 @@ from tests.factories.threads import at_once
 
 pytestmark = pytest.mark.django_db
 
-# Long enough that a busy machine does not decide the order.
+# A time so long that the order does not depend on how busy the machine is.
 PATIENT_SECONDS = 5
 
 
 @pytest.fixture(autouse=True)
 def patience(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("notifications.in_order.NEW_FOR", timedelta(minutes=1))  # the fixtures may take long
+    monkeypatch.setattr("notifications.in_order.NEW_FOR", timedelta(minutes=1))  # the fixtures may take a long time
     settings.ORDER_PATIENCE_SECONDS = 0.2
 
 

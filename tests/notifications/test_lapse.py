@@ -81,7 +81,7 @@ def test_streamer_and_payers_hear_of_the_lapse(
 
 
 def test_lapses_at_one_moment_are_planned_together(session: Session, clock: Traveller) -> None:
-    """One query reads the payers of three goals, and another those of the goal whose number of payers is unknown."""
+    """One query reads the payers of three goals. Another reads the payers of the goal that has no number of payers."""
     goals = [closed(session) for _ in range(4)]
     payers = [UserFactory.create_batch(2) for _ in goals]
     for goal, theirs in zip(goals, payers, strict=True):
@@ -114,7 +114,7 @@ def test_payer_who_is_listed_late_hears_the_same(
     heard = told(outbox)
     assert len(heard) == 5
     (data,) = {json.dumps(data) for data in heard.values()}
-    assert json.loads(data)["total"] == 5  # as it was at the lapse
+    assert json.loads(data)["total"] == 5  # the sum at the time of the lapse
     assert viewer_channel(str(streamer.pk), "preview", str(late.pk)) in heard
 
 
@@ -131,7 +131,7 @@ def test_first_payer_may_be_late(clock: Traveller, session: Session, streamer: U
     channels = {viewer_channel(str(streamer.pk), "preview", str(payer.pk)) for payer in late}
     assert (len(heard), channels - heard.keys()) == (5, set())
     assert [(data["event_id"], data["total"]) for data in heard.values()] == [
-        (event_id(str(goal.pk), "goal.lapsed", 3), 0)  # as the streamer was told
+        (event_id(str(goal.pk), "goal.lapsed", 3), 0)  # the same as in the streamer's event
     ] * 5
     assert notify_late_payers(str(goal.pk)) == "nothing_to_plan"
 

@@ -46,7 +46,7 @@ def goal(clock: Traveller, session: Session, outbox: list[Any]) -> Goal:
 
 @pytest.fixture
 def pay(goal: Goal) -> Pay:
-    """Return a function that has a viewer pay 5, and folds the payment."""
+    """Return a function that lets a viewer pay 5, and folds the payment."""
 
     def pay(viewer: User) -> None:
         ContributionFactory(funding_goal=goal, viewer=viewer)

@@ -96,7 +96,7 @@ BEGUN: Deeds = {
     **MOVED,
     "look_for_overlaps": {SHOW: Deed.OVERLAPS_LOOKED_FOR},
     "schedule_lifecycle_tasks": {SHOW: Deed.END_SCHEDULED},
-    "notify_stream_authorized": {SHOW: Deed.NOTIFIED, FUNDING: Deed.NOTIFIED},  # though no funding goal begins
+    "notify_stream_authorized": {SHOW: Deed.NOTIFIED, FUNDING: Deed.NOTIFIED},  # funding goals never begin
 }
 CANCELLED: Deeds = {
     "schedule_lapse_of_cancelled": {SHOW: Deed.LAPSE_SCHEDULED},

@@ -35,7 +35,7 @@ Call = list[tuple[str, str]]
 
 
 class Acme(ThreadingHTTPServer):
-    """A made-up vendor. It refuses calls that exceed its limits, and keeps the channels and names of other events."""
+    """A made-up vendor. It refuses calls beyond its limits, and keeps the channel and name of each accepted event."""
 
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), _Handler)
@@ -66,7 +66,7 @@ def _fits(event: dict[str, Any]) -> bool:
 
 @pytest.fixture
 def acme(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, settings: Any) -> Iterator[Acme]:
-    """Follow the page: add the file, add the entry to the settings, and choose the backend."""
+    """Follow docs/architecture.md: add the file, add the entry to the settings, and choose the backend."""
     module, entry = code_blocks(section("docs/architecture.md", "A realtime vendor of your own"))
     (tmp_path / "acme.py").write_text(module, encoding="utf-8")
     monkeypatch.setattr(backends, "__path__", [*backends.__path__, str(tmp_path)])

@@ -37,7 +37,7 @@ def settle(show: Goal, *, state: str, at: datetime) -> None:
 
 
 def age_rows() -> None:
-    """Give all rows an `_id` of long ago."""
+    """Give all rows an `_id` whose time is long ago."""
     for name in DAYS:
         rows = stored(name)
         collection(name).delete_many({})
@@ -60,7 +60,7 @@ def archive(*words: object) -> list[str]:
 
 
 def names_in(directory: Path) -> list[str]:
-    """Return the names of the files without the time in them."""
+    """Return the names of the files, without the times that are part of the names."""
     return sorted(f"{path.name.split('-')[0]}-{path.name.split('-')[-1]}" for path in directory.iterdir())
 
 

@@ -51,7 +51,7 @@ FAULTS: dict[str, tuple[str, str, str]] = {
     "ServerErrors": ('http_requests_total{status="500"}', "0", "+1"),
     "SlowAnswers": ('http_request_seconds_bucket{le="+Inf"}', "0", "+1"),
 }
-# The label of the series that each of these alerts keeps.
+# The one label of its series that each of these alerts keeps.
 KEPT = {"StandInBackend": "realtime", "WrongClock": "host", "UnreadableMessages": "queue", "Repairs": "what"}
 KEPT |= {"VendorAway": "vendor"}
 # SlowAnswers needs buckets that stay empty.

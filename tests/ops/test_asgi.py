@@ -1,4 +1,4 @@
-"""The ASGI application answers some requests without a thread, and reads a body only if somebody wants it."""
+"""The ASGI application answers some requests without a thread, and does not wait for a body that nobody reads."""
 
 import asyncio
 from collections.abc import Iterator

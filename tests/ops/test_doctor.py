@@ -131,7 +131,7 @@ def test_cache_that_does_not_answer_is_reported(settings: Settings, cache_that_c
 
 
 def test_structure_is_what_the_migrations_create() -> None:
-    """If this test fails, write the file anew with `manage.py list_structure`."""
+    """If this test fails, write the file of the expected structure anew with `manage.py list_structure`."""
     assert read_structure() == expected_structure()
 
 

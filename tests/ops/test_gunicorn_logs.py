@@ -1,4 +1,4 @@
-"""gunicorn's own log lines have the request id, but nothing secret of the request."""
+"""gunicorn's own log lines have the id of the request, but no secret from the request."""
 
 import json
 import re

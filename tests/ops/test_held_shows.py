@@ -164,7 +164,7 @@ def test_show_that_can_not_start_does_not_keep_others_from_starting(
 def test_held_shows_of_one_session_start_together(
     tmp_path: Path, show: Goal, session: Session, other_database: str
 ) -> None:
-    """Both were due in the time of the restoration, and the payers of each must get its whole length."""
+    """Both shows came due during the restoration. The payers of each must get the whole length of their show."""
     past = {"nbf": whole_second() - 2 * MINUTE, "created_at": whole_second() - 3 * MINUTE}
     collection("goals").update_one({"_id": show.pk}, {"$set": past})
     other: Goal = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True))

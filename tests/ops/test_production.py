@@ -30,7 +30,7 @@ COMMANDS = {
     **{name: ["manage.py", name] for name in ("migrate", "qcluster", "serve", "check", "createsuperuser")},
     "gunicorn": ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings"],
 }
-# Python runs the module `sitecustomize` first. This one makes imports of packages that only developers install fail.
+# Python runs the module `sitecustomize` first. This one blocks imports of packages that only developers install.
 SITECUSTOMIZE = """
 import sys
 

@@ -61,7 +61,7 @@ def _report(patch: Path) -> bool:
 
 @contextmanager
 def _server_kept() -> Iterator[None]:
-    """Count as a user of the tests' MongoDB inside the block, so that the server is not started for each fault."""
+    """Count as a user of the tests' MongoDB inside the block, so that not every fault has to start the server."""
     DATA.mkdir(parents=True, exist_ok=True)
     with (DATA / "users").open("w") as users:
         fcntl.flock(users, fcntl.LOCK_SH)
@@ -69,7 +69,7 @@ def _server_kept() -> Iterator[None]:
 
 
 def hunt(patch: Path) -> Found | None:
-    """Run evenings on a copy of the tree with the fault, until one of them fails."""
+    """Run evenings on a copy of the tree with the fault, until one of them fails. Return None if none fails."""
     with tempfile.TemporaryDirectory(prefix=f"planted-{patch.stem}-") as directory:
         copy = Path(directory)
         _copy_tree(copy)

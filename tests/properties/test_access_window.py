@@ -111,7 +111,7 @@ def test_token_view_gives_sd_exactly_in_the_window(show: Goal, viewer: User, dra
     (times, now), viewer_id = drawn, str(viewer.pk)
     change = {**stored_times(times), "activated_at": times.nbf}
     connection.get_collection("goals").update_one({"_id": show.pk}, {"$set": change})
-    # Each example has a version of its own, as after an invalidation.
+    # Each example has a version of its own, as if the cache had been invalidated.
     session = SessionHead(show.conditions.session_id, show.metadata.user_id, version=next(versions))
 
     answer = session_token(session, viewer_id, now=now)

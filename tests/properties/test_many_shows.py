@@ -25,7 +25,7 @@ def nothing(*_documents: dict[str, Any]) -> None:
     """Leave the show, its funding goal and its session as they are."""
 
 
-# Changes to shows that are still read together.
+# Changes after which a show is still read together with others.
 USUAL: dict[str, Change] = {
     "usual": nothing,
     "several levels": lambda show, _funding, _session: show.update(levels=[{"target": 1}, {"target": 90}]),
@@ -37,7 +37,7 @@ USUAL: dict[str, Change] = {
     "malformed payer": lambda _show, funding, _session: funding["breakdown"].update(nobody={"amount": 5}),
     "largest": lambda _show, funding, _session: funding.update(payers=SMALL_AUDIENCE),
 }
-# Changes to shows that are left to `awaiting_show`, which returns a row or raises an error.
+# Changes after which a show is left to `awaiting_show`, which returns a row or raises an error.
 UNUSUAL: dict[str, Change] = {
     "large": lambda _show, funding, _session: funding.update(payers=SMALL_AUDIENCE + 1),
     "never counted": lambda _show, funding, _session: funding.pop("payers"),

@@ -1,4 +1,4 @@
-"""The cached windows of the session token view are never stale, and read once for many viewers."""
+"""The cached windows of the session token view are never stale, and are read once for many viewers."""
 
 from typing import Any
 

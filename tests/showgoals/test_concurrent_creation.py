@@ -106,7 +106,7 @@ def test_payment_during_the_creation_of_the_show_is_counted_once(
     creating = partial(ApiClient(streamer).post, PATH, show_body(closed_goal))
 
     def pay(payer: User) -> None:
-        with suppress(FundingClosed):  # the show existed before
+        with suppress(FundingClosed):  # the show was created before the payment
             ContributionFactory(funding_goal=closed_goal, viewer=payer)
 
     at_once([*(partial(pay, payer) for payer in UserFactory.create_batch(10)), creating])

@@ -163,7 +163,7 @@ def test_reconciler_folds_what_a_dead_process_has_left_and_counts_it(
 
 
 def test_reconciler_counts_no_repair_while_a_fold_is_queued(clock: Traveller, open_goal: Goal, viewer: User) -> None:
-    """The queue is behind, or the commit came late."""
+    """The tasks of the queue run late, or the commit came late."""
     ContributionFactory(funding_goal=open_goal, viewer=viewer)
     queue_fold(str(open_goal.pk), now=NOW)
     _created_at(NOW)
@@ -259,7 +259,7 @@ def _pay_slowly(goal: Goal, payer: User, *, before_commit: Callable[[], None]) -
         contribute(Contribution(funding_goal_id=goal_id, viewer_id=payer_id, amount=5, key="1", created_at=NOW))
         before_commit()
 
-    with suppress(FundingClosed):  # the show existed before
+    with suppress(FundingClosed):  # the show was created before the payment
         run_in_transaction(pay)
 
 

@@ -212,7 +212,7 @@ def test_only_a_live_show_is_ended_or_extended_or_begun(
     waiting, cancelled, over = add(nbf=WHOLE + HOUR), add(nbf=WHOLE + 2 * HOUR), add()
     run_in_transaction(lambda: cancel_show_goal(str(cancelled.pk), now=WHOLE))
     activate_goal(str(over.pk), SECONDS)
-    clock.move_to(WHOLE + timedelta(seconds=60))  # it is time, but no worker has ended the show yet
+    clock.move_to(WHOLE + timedelta(seconds=60))  # the end is due, but no worker has ended the show yet
     client = ApiClient(streamer)
     before = everything_stored()
     problems = [

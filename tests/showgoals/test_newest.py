@@ -31,7 +31,7 @@ SIZES = pytest.mark.parametrize("size", [1, 2, 5, 200])
 
 
 def made_at(collection: str, ids: Sequence[ObjectId], moments: Sequence[int], field: str = "created_at") -> list[str]:
-    """Set the moments in the documents. Return the ids, newest first."""
+    """Set the times of the documents to the moments. Return the ids, newest first."""
     ids = sorted(ids)
     for each, moment in zip(ids, moments, strict=True):
         moved = {"$set": {field: NOON + timedelta(milliseconds=moment)}}
@@ -44,7 +44,7 @@ def goals_at(session: Session, moments: Sequence[int]) -> list[str]:
 
 
 def listed(client: ApiClient, path: str, size: int, *, field: str = "id", **query: str) -> tuple[list[str], list[str]]:
-    """Page forward to the end, then back to the beginning. Return the ids that each way shows."""
+    """Page forward to the end, then back to the beginning. Return the ids that were shown on each way."""
     forward, backward = there_and_back(client, path, page_size=str(size), **query)
     assert all(len(results) <= size for results in (*forward, *backward))
     return ids_of(forward, field), ids_of(backward, field)

@@ -110,7 +110,8 @@ def another_show(attempt: Attempt) -> None:
     ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=attempt.session, closed=True))
 
 
-# In the order in which the API checks. `another_show` must be stored first, because its factory needs a valid session.
+# The faults, in the order in which the API looks for them. `another_show` must be stored before the other faults,
+# because its factory needs a valid session.
 CHECKS: list[tuple[Callable[[Attempt], None], int, str]] = [
     (no_token, 401, "not_authenticated"),
     (too_large, 413, "payload_too_large"),

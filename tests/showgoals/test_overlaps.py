@@ -1,4 +1,4 @@
-"""If a late show overlaps the session's next show, the streamer is told so, and the timelines of both shows say so."""
+"""If a late show overlaps the session's next show, the streamer is told, and the timelines of both shows say so."""
 
 from datetime import timedelta
 

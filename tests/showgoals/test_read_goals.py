@@ -48,7 +48,7 @@ def show_of(session: Session) -> Callable[..., Goal]:
 def test_owner_lists_own_goals_newest_first(listed: Listed, session: Session, closed_goal: Goal) -> None:
     show = ShowGoalFactory(funding_goal=closed_goal)
     opened = ShowFundingGoalFactory(session=session)
-    ShowFundingGoalFactory()  # of another user
+    ShowFundingGoalFactory()  # the goal of another user
 
     assert listed() == [str(goal.pk) for goal in (opened, show, closed_goal)]
 

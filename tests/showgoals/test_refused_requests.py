@@ -21,7 +21,7 @@ GoodRequest = tuple[str, dict[str, Any]]
 
 @pytest.fixture(params=["show", "show-funding", "contributions", "sessions"])
 def good(request: pytest.FixtureRequest, session: Session, closed_goal: Goal) -> GoodRequest:
-    """A path, and a body that it accepts."""
+    """A path, and a body that a POST to the path accepts."""
     match request.param:
         case "show":
             return "/goals?type=show", show_body(closed_goal)

@@ -54,7 +54,7 @@ def test_ending_twice_answers_the_same(streamer_client: ApiClient, session: Sess
 def test_funding_takes_no_payment_at_the_moment_of_its_early_end(
     streamer: User, viewer: User, session: Session
 ) -> None:
-    """The end has announced the sum, so no payment may follow. Otherwise a funding goal takes payments at its `exp`."""
+    """The end has announced the sum, so no payment may follow. Goals that end by themselves take payments at `exp`."""
     with time_machine.travel(WHOLE, tick=False):
         funding_goal = ShowFundingGoalFactory(session=session, exp=WHOLE)
         path = f"/goals/{funding_goal.pk}/contributions"

@@ -31,7 +31,7 @@ def new(session: Session) -> Body:
 
 
 def copies(goal: Goal, number: int, **changes: Any) -> list[ObjectId]:
-    """Store copies of the funding goal, with their pairs before all others. Return their ids."""
+    """Store copies of the funding goal, and put their pairs before all others. Return the ids of the copies."""
     goals, sessions = connection.get_collection("goals"), connection.get_collection("sessions")
     document = stored_one("goals", goal.pk) | changes
     ids = [ObjectId() for _ in range(number)]

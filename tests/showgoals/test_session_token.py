@@ -152,7 +152,7 @@ def test_payer_sees_the_preview_before_nbf(
 def test_payer_sees_the_preview_until_the_show_has_started(
     show: Goal, clock: Traveller, viewer: User, session: Session
 ) -> None:
-    """A past nbf is not enough, because the show was not activated."""
+    """The show's `nbf` has passed, but no worker has started the show."""
     clock.move_to(NBF + timedelta(seconds=5))
     assert_preview(token_of(viewer, session), viewer, session, now=NBF_SECONDS + 5)
 

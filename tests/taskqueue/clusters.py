@@ -59,7 +59,7 @@ class QCluster:
         self._process.wait()
 
     def exit_code(self, within: float = ENDS_WITHIN_SECONDS) -> int:
-        """Wait until the cluster ends by itself. Raises TimeoutError."""
+        """Wait until the cluster ends by itself, and return its exit code. Raise TimeoutError if it takes too long."""
         try:
             return self._process.wait(within)
         except subprocess.TimeoutExpired as error:
@@ -76,12 +76,12 @@ def eventually(condition: Callable[[], object], within: float = READY_WITHIN_SEC
 
 
 def runs(name: str, what: str | None = None) -> list[dict[str, Any]]:
-    """Return the notes of the runs of the task with this name, in order."""
+    """Return what the runs of the task with this name have noted, in order of time."""
     return sorted(stored(RUNS, name=name, **({"what": what} if what else {})), key=itemgetter("at"))
 
 
 def messages(**condition: Any) -> list[dict[str, Any]]:
-    """Return the messages that wait or run, without those of the periodic tasks."""
+    """Return the messages that wait or are being run, except those of the periodic tasks."""
     periodic = periodic_names()
     return [message for message in stored("django_q_ormq", **condition) if message.get("name") not in periodic]
 

@@ -73,7 +73,7 @@ def kill_worker_in_transaction(name: str) -> None:
 
 @durable
 def hang(name: str) -> None:
-    """Hang, and ignore the signals for the time-out and for the order to stop."""
+    """Hang, and ignore both the signal of the time-out and the signal to stop."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM, signal.SIGTERM})
     _note(name, "began")
     time.sleep(60)
@@ -166,7 +166,7 @@ def tell(calls: Sequence[Call]) -> list[Outcome]:
 
 
 def repair() -> None:
-    """Let the calls of `note_each` succeed from now on."""
+    """Let `fail_until_repaired`, `note_each` and `tell` do their work from now on."""
     collection(REPAIRED).insert_one({})
 
 
@@ -188,7 +188,7 @@ def _misbehave(name: str) -> None:
 
 
 class Unreadable:
-    """An argument whose code has changed since it was queued."""
+    """An argument that can no longer be loaded, because its code has changed since it was queued."""
 
     def __reduce__(self) -> tuple[object, ...]:
         return _fail_to_load, ()

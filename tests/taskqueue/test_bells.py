@@ -35,7 +35,7 @@ bells.ring(["lane"])
 
 @pytest.fixture(autouse=True)
 def _no_bells(own_locks: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Take down all bells of this process, so that there are only those that the test hangs up."""
+    """Replace this process's bells, so that a test has only the bells that it creates with `hang_up`."""
     hung_up: dict[str, int] = {}
     monkeypatch.setattr("taskqueue.bells._bells", hung_up)
     yield

@@ -140,7 +140,7 @@ def test_poison_call_of_a_batch_does_not_touch_the_others() -> None:
 
 
 def test_batch_is_not_taken_apart_when_the_database_is_away() -> None:
-    """On its own, each call would only wait and fail as the batch did."""
+    """If each call ran alone, it would only wait and fail as the batch did."""
     enqueue("a", "unavailable", "b")
     work()
 

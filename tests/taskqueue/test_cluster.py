@@ -92,7 +92,7 @@ def test_task_of_a_killed_cluster_is_given_back_by_its_neighbour(start_cluster: 
     take.enqueue("a", 60_000)
     eventually(lambda: runs("a"))
     start_cluster()
-    eventually(lambda: len(stored("task_clusters")) == 2)  # the neighbour has begun to look for dead owners
+    eventually(lambda: len(stored("task_clusters")) == 2)  # the other cluster has begun to look for dead owners
     cluster.kill_tree()
 
     assert eventually(lambda: len(runs("a", "began")) == 2) < LOOK_SECONDS + SOON_SECONDS

@@ -105,7 +105,7 @@ class LosesFirstAnswer(PreciseBroker):
 
 
 def test_claim_whose_answer_was_lost_is_given_back() -> None:
-    """The worker holds the message without knowing it."""
+    """The worker holds the message, but does not know that it does."""
     note.enqueue("a")
 
     task = ClaimedTasks(LosesFirstAnswer(), run_once=True).get()

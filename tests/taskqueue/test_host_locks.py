@@ -142,7 +142,7 @@ def _seconds_to_enter(**how: Any) -> float:
 
 @contextmanager
 def _holder(database: dict[str, Any], directory: str) -> Iterator[subprocess.Popen[str]]:
-    """Run a process that holds the only lock."""
+    """Run a process that holds the lock `test` inside the block."""
     command = [sys.executable, "-c", HOLD, database["NAME"], str(database["HOST"]), directory]
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as holder:
         assert holder.stdout is not None

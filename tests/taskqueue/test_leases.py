@@ -1,4 +1,7 @@
-"""Claims of dead owners are released at once on the same host, and elsewhere when their place is silent."""
+"""Claims of dead owners are released at once on the same host, and in other places once the place is silent.
+
+A place is one boot of a host, and one namespace of process ids.
+"""
 
 from datetime import UTC, datetime, timedelta
 
@@ -99,7 +102,7 @@ def test_message_of_a_dead_owner_is_taken_alone() -> None:
 
 
 def looks(contact: Contact, *moments: int) -> list[bool]:
-    """Return for each look, at these seconds, whether the contact is long."""
+    """Note a contact at each of these moments, in seconds. Return whether it was long at each of them."""
     answers = []
     for moment in moments:
         contact.note(moment)

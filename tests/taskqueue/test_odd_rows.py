@@ -1,4 +1,4 @@
-"""Rows that others have written, with values of any type in any field, hold up nothing else."""
+"""Rows that a person or another program has written, with values of any type in any field, hold up nothing else."""
 
 import random
 import re

@@ -99,7 +99,7 @@ def test_probe_is_made_by_one_worker_and_not_before_its_time() -> None:
     began = datetime.now(UTC)
     assert [outages.take_probe("pusher") for _ in range(2)] == [True, False]
     (outage,) = stored(OUTAGES)
-    taken_until = outage["probe_at"].replace(tzinfo=UTC)  # another worker takes over then if the prober dies
+    taken_until = outage["probe_at"].replace(tzinfo=UTC)  # if the worker that probes dies, another one takes over then
     assert began + PROBE_LEASE - timedelta(milliseconds=1) <= taken_until <= datetime.now(UTC) + PROBE_LEASE
 
     outages.leave_probe("pusher")

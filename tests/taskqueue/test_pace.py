@@ -15,7 +15,7 @@ pytestmark = pytest.mark.django_db
 
 PER_SECOND = 100
 INTERVAL = SPARE / PER_SECOND
-# How well two reservations agree on the database's clock, which has a resolution of a millisecond.
+# By how many seconds slots may differ from the expected ones. The database's clock counts whole milliseconds.
 TOLERANCE = 0.01
 
 

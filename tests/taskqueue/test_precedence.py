@@ -25,7 +25,7 @@ def waited(worker: GivingWay) -> float:
 def test_other_lanes_give_way_to_a_full_batch_of_starts(lane: Queue) -> None:
     worker = GivingWay(lane.value)
     assert not worker.is_due()
-    note_full_batch(lane.value)  # only starts come first
+    note_full_batch(lane.value)  # only starts have precedence
     assert not worker.is_due()
     note_full_batch(Queue.START.value)
     assert worker.is_due()

@@ -16,7 +16,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
 def test_frozen_lookout_is_replaced(start_cluster: StartCluster) -> None:
     cluster = start_cluster(Q_START_WORKERS=2, DJANGO_SETTINGS_MODULE=IMPATIENT)
     workers = cluster.workers(Queue.START.value)
-    for worker in workers:  # one of them looks out, and the other waits for its turn
+    for worker in workers:  # one of them looks for messages, and the other waits for its turn
         os.kill(worker, signal.SIGSTOP)
     note_start.enqueue("a")
 
@@ -29,7 +29,7 @@ def test_frozen_lookout_is_replaced(start_cluster: StartCluster) -> None:
 
 
 def test_frozen_cluster_holds_up_the_others_of_its_host_only_for_a_while(start_cluster: StartCluster) -> None:
-    """The main process, which would kill a stuck lookout, is frozen too."""
+    """The main process, which would kill a worker that is stuck while it looks for messages, is frozen too."""
     frozen = start_cluster()
     note.enqueue("before")
     note_start.enqueue("before")

@@ -1,4 +1,4 @@
-"""A qcluster tells systemd when its workers run."""
+"""A qcluster tells systemd when its workers are running."""
 
 import socket
 from pathlib import Path

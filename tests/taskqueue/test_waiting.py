@@ -39,7 +39,7 @@ def start(child_environment: dict[str, str], tmp_path: Path) -> Iterator[Start]:
 
 @pytest.fixture
 def migrate(db: None) -> Iterator[Callable[[], None]]:
-    """Let the database look like that of an earlier release. Yield a function that migrates it."""
+    """Make the database look like that of an earlier release. Yield a function that migrates it."""
     applied = [collection(APPLIED).find_one_and_delete(LATEST)]
 
     def insert() -> None:

@@ -15,7 +15,7 @@ def add(staff: ApiClient, url: str, **fields: Any) -> dict[str, Any]:
 
 
 def make_due() -> None:
-    """End the pauses of all deliveries."""
+    """Make all deliveries that wait for another attempt due now."""
     connection.get_collection("webhook_deliveries").update_many(
         {"next_at": {"$ne": None}}, {"$set": {"next_at": datetime.now(UTC)}}
     )

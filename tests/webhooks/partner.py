@@ -1,4 +1,4 @@
-"""A partner's server on loopback. Each of its paths behaves in another way, and some are hostile."""
+"""A partner's server on loopback. Each of its paths behaves differently, and some are hostile."""
 
 import base64
 import hmac
@@ -14,7 +14,7 @@ from typing import Any
 
 @dataclass
 class Partner:
-    """A server, and the path, headers and body of each call that it got. `/wait` waits for `may_answer`."""
+    """A server, and the path, headers and body of each call that it got. `/wait` answers once `may_answer` is set."""
 
     url: str = ""
     host: str = ""

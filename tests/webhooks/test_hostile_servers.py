@@ -73,8 +73,8 @@ def test_public_addresses_are_told_from_others(address: str, expected: bool) -> 
     ("days", "address", "expected"),
     [
         (1, "127.0.0.1", (200, "")),
-        (-1, "127.0.0.1", (None, "PEER_FAILED_VERIFICATION")),  # expired
-        (1, "127.0.0.2", (None, "PEER_FAILED_VERIFICATION")),  # of another server
+        (-1, "127.0.0.1", (None, "PEER_FAILED_VERIFICATION")),  # an expired certificate
+        (1, "127.0.0.2", (None, "PEER_FAILED_VERIFICATION")),  # the certificate of another server
     ],
 )
 def test_certificate_is_verified(
@@ -106,7 +106,7 @@ def test_name_that_has_another_address_by_then_is_refused(partner: Partner) -> N
 
 
 def resolve_as(lines: Exchange, url: str, entry: str) -> None:
-    """Put the entry into the names that the exchange has looked up, as a name server's response would."""
+    """Add the entry to the addresses that the exchange has looked up, as the response of a name server would."""
     curl = pycurl.Curl()
     curl.setopt(pycurl.URL, url)
     curl.setopt(pycurl.RESOLVE, [entry])

@@ -117,7 +117,7 @@ def test_endpoint_that_is_gone_is_disabled(staff: ApiClient, partner: Partner, s
 
     staff.patch(f"/webhook-endpoints/{listed['id']}", {"enabled": False})
     (listed,) = staff.get("/webhook-endpoints").body["results"]
-    assert (listed["enabled"], listed["disabled_reason"]) == (False, None)  # a person has disabled it, knowingly
+    assert (listed["enabled"], listed["disabled_reason"]) == (False, None)  # a person has disabled it on purpose
     assert [each["attempts"] for each in stored("webhook_deliveries")] == [1, 1]  # kept for a later address
 
 

@@ -30,7 +30,7 @@ EVENT = ViewerEvent(
     preset="preview",
     payload={"event_id": "5f0c6a3e-6d2c-5d0a-9a39-3f3f7a3f0b11"},
 )
-ONE_A_CHUNK = 250  # viewers, who are planned in three transactions if each chunk holds one viewer
+ONE_A_CHUNK = 250  # so many viewers are planned in three transactions if each chunk holds one viewer
 
 
 class DyingQueue:

@@ -1,4 +1,4 @@
-"""`GET /goals/{id}/deliveries` counts the viewers who were told."""
+"""`GET /goals/{id}/deliveries` counts the viewers of a show by what became of their events."""
 
 from typing import Any
 
@@ -54,7 +54,7 @@ def test_nobody_is_told_before_the_show_is_planned(session: Session, streamer: U
     goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=UserFactory.create_batch(2))
     nothing = {"preview": NOBODY, "sd": NOBODY, "received": 0, "credentials_fetched": 0}
 
-    assert counted(goal.pk, streamer) == {"viewers": 0, **nothing}  # not folded yet
+    assert counted(goal.pk, streamer) == {"viewers": 0, **nothing}  # the payment is not folded yet
 
 
 def test_only_the_present_access_counts(show: Goal, viewer: User, streamer: User, outbox: list[Any]) -> None:

@@ -146,7 +146,7 @@ def test_message_stays_if_the_effect_is_not_committed(
     shows: list[Goal], vendor: BytePlusLoopback, fail_command: Callable[..., None]
 ) -> None:
     calls = calls_of(start_record)
-    fail_command("insert", errorCode=BAD_VALUE)  # of the timeline's rows
+    fail_command("insert", errorCode=BAD_VALUE)  # the insertion of the timeline's rows fails
     with pytest.raises(OperationFailure):
         start_record.run(calls)
     assert waiting(start_record) == ids(shows)

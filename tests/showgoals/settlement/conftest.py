@@ -28,7 +28,7 @@ def suspects() -> Iterator[Suspects]:
 
 @pytest.fixture
 def close(clock: Traveller, session: Session, viewer: User) -> Close:
-    """Return a function that makes a funding goal, has the viewer pay 5 for it, and closes it now."""
+    """Return a function that makes a funding goal, lets the viewer pay 5 for it, and closes it now."""
 
     def close_one(**fields: Any) -> Goal:
         goal = ShowFundingGoalFactory(session=session, exp=WHOLE, **fields)

@@ -104,7 +104,7 @@ def test_second_run_does_nothing(waiting: Goal, clock: Traveller) -> None:
 def test_goals_lapse_together(close: Close, streamer: User, clock: Traveller) -> None:
     """One goal of the batch has a show, and one message comes early.
 
-    Each message is deleted with the effect of its call.
+    Each message is deleted in the transaction in which its call takes effect.
     """
     early, *goals = (close(hesitation_countdown=seconds) for seconds in (61, 60, 60, 60))
     calls = lapse_calls(early, *goals)
