@@ -1,7 +1,9 @@
 """Receipts: the events that viewers' clients have confirmed. A confirmation is one write to a small document."""
 
-from collections.abc import Iterable
+import time
+from collections.abc import Iterable, Sequence
 from datetime import datetime
+from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
 
@@ -10,6 +12,12 @@ from mongodb.collections import collection, quick_collection
 from notifications.fanout.ledger import Ledger
 from notifications.models import CHUNKS, RECEIPTS
 
+# Clients confirm an event within half a minute. A process keeps at most this many chunks, which takes about 15 MB.
+KEPT_SECONDS = 60.0
+MOST_CHUNKS = 1000
+READ = dict.fromkeys(("first", "last", "viewers", "states"), True)
+# The ids of a goal and of one of its events.
+_Event = tuple[str, str]
 # When each event was confirmed, in Unix milliseconds, by event_id.
 Received = dict[str, int]
 
@@ -44,9 +52,54 @@ def receipts_of(goal_id: str, viewers: Iterable[str]) -> dict[str, Received]:
 
 def _is_for(viewer_id: str, *, goal_id: str, event_id: str) -> bool:
     """Tell whether a chunk of the event holds the viewer."""
+    event = goal_id, event_id
+    if any(chunk.holds(viewer_id) for chunk in _known_chunks.of(event)):
+        return True
     # Many viewers confirm at once, so this query bypasses the ORM, which would take longer than MongoDB itself.
-    chunks = collection(CHUNKS).find(
-        {"goal_id": goal_id, "first": {"$lte": viewer_id}, "last": {"$gte": viewer_id}, "event_id": event_id},
-        {"viewers": True, "states": True},
-    )
-    return any(viewer_id in Ledger(chunk["viewers"], chunk["states"], b"") for chunk in chunks)
+    around = {"goal_id": goal_id, "first": {"$lte": viewer_id}, "last": {"$gte": viewer_id}, "event_id": event_id}
+    for found in collection(CHUNKS).find(around, READ):
+        chunk = _Chunk(found["first"], found["last"], Ledger(found["viewers"], found["states"], b""))
+        if chunk.holds(viewer_id):
+            _known_chunks.add(event, chunk)
+            return True
+    return False
+
+
+class _Chunk(NamedTuple):
+    """The viewers of a chunk, with the lowest and the highest of their ids."""
+
+    first: str
+    last: str
+    ledger: Ledger
+
+    def holds(self, viewer_id: str) -> bool:
+        """Tell whether the viewer is in the chunk."""
+        return self.first <= viewer_id <= self.last and viewer_id in self.ledger
+
+
+class _KnownChunks:
+    """The chunks in which this process has found viewers lately, by goal and event.
+
+    The viewers of a show confirm an event within seconds, so most of them are in a chunk that is already known. No
+    viewer is ever taken out of a chunk.
+    """
+
+    def __init__(self) -> None:
+        self._kept: dict[_Event, list[_Chunk]] = {}
+        self._count = 0
+        self._until = 0.0
+
+    def of(self, event: _Event) -> Sequence[_Chunk]:
+        """Return the known chunks of the event."""
+        return self._kept.get(event, ()) if time.monotonic() < self._until else ()
+
+    def add(self, event: _Event, chunk: _Chunk) -> None:
+        """Keep the chunk. Forget all chunks first if they are too many, or were kept for KEPT_SECONDS."""
+        now = time.monotonic()
+        if now >= self._until or self._count >= MOST_CHUNKS:
+            self._kept, self._count, self._until = {}, 0, now + KEPT_SECONDS
+        self._kept.setdefault(event, []).append(chunk)
+        self._count += 1
+
+
+_known_chunks = _KnownChunks()

@@ -10,7 +10,10 @@ import time_machine
 from bson import ObjectId
 from django.contrib.auth.models import User
 
+from mongodb.collections import collection
+from notifications.fanout.ledger import Ledger
 from notifications.models import NotificationChunk
+from notifications.receipts import MOST_CHUNKS, _Chunk, _KnownChunks
 from notifications.tasks import batch_notify_payers
 from sessions_app.models import Session
 from tests.factories.client import Answer, ApiClient
@@ -118,3 +121,50 @@ def test_receipt_reads_and_writes_by_an_index(audience: Audience, payer: User) -
     queries = [query for query in profile.queries if query.collection != "auth_user"]
     assert sorted(query.collection for query in queries) == ["event_receipts", "notification_chunks"]
     assert all("COLLSCAN" not in query.stages for query in queries)
+
+
+def test_chunk_is_read_once_for_all_its_viewers(audience: Audience, payer: User) -> None:
+    event_id, other = chunk_of().event_id, User.objects.get(pk=audience.viewers[1])
+    assert confirm(audience.show.pk, event_id, payer).status == 204
+
+    with profiled() as profile:
+        assert confirm(audience.show.pk, event_id, other).status == 204
+
+    assert [query.collection for query in profile.queries] == ["auth_user", "event_receipts"]
+    assert len(receipts()) == 2
+
+
+def test_known_chunk_lets_in_nobody_else(audience: Audience, payer: User) -> None:
+    event_id, show_id = chunk_of().event_id, audience.show.pk
+    assert confirm(show_id, event_id, payer).status == 204
+
+    for goal, event, person in (
+        (show_id, event_id, UserFactory()),
+        (show_id, chunk_of("preview").event_id, UserFactory()),
+        (audience.funding_goal_id, event_id, payer),
+        (show_id, "nonsense", payer),
+    ):
+        assert confirm(goal, event, person).problem == NOT_FOUND
+
+
+def test_viewer_of_a_later_chunk_is_found(audience: Audience, payer: User) -> None:
+    event_id, late = chunk_of().event_id, UserFactory()
+    assert confirm(audience.show.pk, event_id, payer).status == 204
+    collection("goals").update_one(
+        {"_id": ObjectId(audience.funding_goal_id)}, {"$set": {f"breakdown.{late.pk}": 1}, "$inc": {"payers": 1}}
+    )
+    plan_show(audience)
+
+    assert confirm(audience.show.pk, event_id, late).status == 204
+
+
+def test_few_chunks_are_known() -> None:
+    known, chunk = _KnownChunks(), _Chunk("a", "b", Ledger.planned(b""))
+    for number in range(MOST_CHUNKS):
+        known.add(("goal", str(number)), chunk)
+    assert len(known.of(("goal", "0"))) == len(known.of(("goal", str(MOST_CHUNKS - 1)))) == 1
+
+    known.add(("goal", "0"), chunk)
+
+    assert len(known.of(("goal", "0"))) == 1
+    assert len(known.of(("goal", "1"))) == 0

@@ -12,6 +12,7 @@ from contextlib import suppress
 import psutil
 import pytest
 
+from ops.management.commands.serve import WEB_NICENESS
 from tests.environment import ROOT
 
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.crash]
@@ -60,6 +61,13 @@ def test_serve_fails_when_one_of_the_two_dies(serve: subprocess.Popen[bytes], po
     assert serve.wait(60) == 1
     assert [psutil.pid_exists(pid) for pid in children.values()] == [False, False]
     assert not _accepts(port)
+
+
+def test_starts_of_shows_come_before_requests(serve: subprocess.Popen[bytes]) -> None:
+    niceness = {name: psutil.Process(pid).nice() for name, pid in _children(serve.pid).items()}
+
+    assert niceness["gunicorn"] == niceness["qcluster"] + WEB_NICENESS
+    assert f"Nice={WEB_NICENESS}" in (ROOT / "deploy/showgoals-web.service").read_text(encoding="utf-8").splitlines()
 
 
 def test_second_serve_with_the_same_directory_is_refused(

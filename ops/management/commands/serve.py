@@ -21,6 +21,8 @@ from config.environment import ROOT
 POLL_SECONDS = 0.1
 # The server and the queue need less time than this to stop gracefully.
 STOPPED_WITHIN_SECONDS = 30.0
+# The starts of shows come before requests, as with deploy/showgoals-web.service.
+WEB_NICENESS = 10
 
 
 class Command(BaseCommand):
@@ -84,16 +86,14 @@ class _StopRequest:
 
 def _start(address: str) -> dict[str, subprocess.Popen[bytes]]:
     """Start both processes, in the order in which they are stopped: first the server, then the queue."""
+    gunicorn = [sys.executable, "-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", address]
     commands = {
-        "gunicorn": ["-m", "gunicorn", "--config", "python:ops.gunicorn_settings", "--bind", address],
-        "qcluster": ["manage.py", "qcluster"],
+        "gunicorn": ["nice", "-n", str(WEB_NICENESS), *gunicorn],
+        "qcluster": [sys.executable, "manage.py", "qcluster"],
     }
     # Each child is in a process group of its own, so that Ctrl-C reaches only this process, which then stops them in
     # order.
-    return {
-        name: subprocess.Popen([sys.executable, *command], cwd=ROOT, process_group=0)
-        for name, command in commands.items()
-    }
+    return {name: subprocess.Popen(command, cwd=ROOT, process_group=0) for name, command in commands.items()}
 
 
 def _stop(child: subprocess.Popen[bytes]) -> None:
