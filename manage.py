@@ -42,7 +42,7 @@ def main() -> None:
     If the settings are wrong, or MongoDB can't be used, exit with one line instead of a traceback.
     """
     os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
-    # An upgrade switches a link from one release to the next. What is imported later must be of the release that runs.
+    # An upgrade switches a link from one release to the next. This process goes on to import from its own release.
     sys.path[:] = map(os.path.realpath, sys.path)
     try:
         Commands(sys.argv).execute()

@@ -27,8 +27,8 @@ logger = logging.getLogger(__name__)
 UNIT_SECONDS = {"s": 1, "min": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNIT_SECONDS)})")
 COLLECTION = ThrottleCount._meta.db_table
-# A process writes only when a caller has used 1/UNSEEN_SHARE of its rate, so many callers with one request each cost
-# no writes.
+# A `Tally` writes once a caller has used more than 1/UNSEEN_SHARE of its rate. So callers with one request each cause
+# no writes, however many they are.
 UNSEEN_SHARE = 50
 # A process remembers this many windows, which takes about 15 MB. If there are more, it forgets all counts. Each caller
 # then gains at most a fiftieth of its rate.
@@ -77,10 +77,11 @@ def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
 
 
 def spend(key: str, rate: Rate, *, now: datetime) -> int:
-    """Count one request exactly. `keep` or `give_back` decides later whether the request stays counted.
+    """Count one request in the database at once, unlike a `Tally`.
 
-    Return 0 if the request is counted, else the seconds to wait. If the limit is reached only with undecided requests,
-    some of them may be taken back, so the wait is short. Otherwise the wait lasts until the next window.
+    `keep` or `give_back` decides later whether the request stays counted. Return 0 if the request is counted, else the
+    seconds to wait. If the limit is reached only with undecided requests, some of them may be taken back, so the wait
+    is short. Otherwise the wait lasts until the next window.
     """
     window = window_of(key, rate, now=now)
     counted = _change(window, count=1, pending=1)
@@ -110,7 +111,7 @@ class _Seen:
 
 
 class Tally:
-    """Counts in the process and writes to the database in batches, so that only few requests cost a round-trip.
+    """Counts in the process and writes to the database in batches, so that only a few requests cost a round-trip.
 
     Each process may let through some requests that other processes don't know of yet, up to a fiftieth of the rate. A
     caller over the rate is refused without a query until the window ends, so a flood costs the database nothing.

@@ -1,7 +1,8 @@
 """The product's clock: this host's clock, or the database's if the host's is wrong (docs/adr/0054-clocks.md).
 
-The product measures the lead of the database's clock over the time since the host's boot. Nobody can set that time, so
-the product notices at once if somebody sets the host's clock. Until the lead is known, it uses the host's clock.
+The product counts the seconds since the host's boot, because nobody can set that counter. The *lead* is how far the
+database's clock is ahead of the counter. Once the lead is known, the product notices at once if somebody sets the
+host's clock. Until then, it uses the host's clock.
 """
 
 import math

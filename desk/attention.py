@@ -120,7 +120,6 @@ _SHOWS: dict[Need, Callable[[datetime], list[ObjectId]]] = {
 }
 _WORDS: dict[str, Promise] = {
     "mongodb away": _("MongoDB does not answer, or answers too slowly."),
-    "mongodb unknown": _("MongoDB was not asked."),
     "mongodb not_primary": _("MongoDB takes no writes now."),
     "mongodb no_replica_set": _("MongoDB does not run as a replica set, so there are no transactions."),
     "migrations pending": _("There are migrations to apply: run manage.py migrate."),

@@ -19,7 +19,8 @@ from mongodb.collections import Document, collection
 
 ROW = "held_shows"
 # The version of a held show rises by this number. Clients may have seen the show start, change and end after the
-# backup, and they ignore events that they know and events of lower versions. No show has 100 changes in a day.
+# backup, and they ignore events that they know and events of lower versions. It is very unlikely that the show had 100
+# changes after the backup.
 UNKNOWN_VERSIONS = 100
 
 

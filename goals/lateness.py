@@ -19,7 +19,7 @@ SILENT_AFTER = timedelta(seconds=7)
 MOST_CLUSTERS = 1000
 # The search for the row begins this long before the start, because the clocks of hosts may differ.
 CLOCKS_DIFFER = timedelta(minutes=1)
-_GAP = re.compile(r"no qcluster was heard of(?: from (?P<since>\S+))? until (?P<until>\S+)")
+_GAP = re.compile(r"no heartbeat of a qcluster(?: from (?P<since>\S+))? until (?P<until>\S+)")
 CLUSTER_RAN = "a qcluster was running"
 
 
@@ -81,4 +81,4 @@ def _told(beats: Sequence[tuple[datetime, datetime]], *, due: datetime, now: dat
     if heard is not None and came is None and heard > now - SILENT_AFTER:
         return ""  # the next heartbeat of the qcluster is not due yet
     since = f" from {heard:%Y-%m-%dT%H:%M:%SZ}" if heard else ""
-    return f"no qcluster was heard of{since} until {came or now:%Y-%m-%dT%H:%M:%SZ}"
+    return f"no heartbeat of a qcluster{since} until {came or now:%Y-%m-%dT%H:%M:%SZ}"

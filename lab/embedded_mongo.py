@@ -2,9 +2,10 @@
 
 A data directory holds `db/`, `mongod.log`, `password`, `uri` and `lock`. Only the owner of the directory may enter it.
 
-`password` is that of the only user, and also the key of the replica set. `uri` is written before the server starts, so
-it always names the last port that was tried. A process holds `lock` while it starts or stops the server. A server is
-alive as long as `db/mongod.lock` is locked, because the kernel releases this lock even if mongod is killed.
+`password` has the password of the only user, which is also the key of the replica set. `uri` is written before the
+server starts, so it always names the last port that was tried. A process holds `lock` while it starts or stops the
+server. A server is alive as long as `db/mongod.lock` is locked, because the kernel releases this lock even if mongod is
+killed.
 """
 
 import fcntl
@@ -60,8 +61,9 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
 
     The server outlives this process. If the port is taken, the next free port is used. With `test_commands`, the server
     is one for tests: it allows `failCommand`, and confirms writes before they are in the journal, so that writes take a
-    third of the time. Raises EmbeddedMongoError or MongodMissing, and ServerSelectionTimeoutError if the server does
-    not become primary within PRIMARY_WITHIN_SECONDS or before the deadline of the caller (`mongodb/deadlines.py`).
+    third of the time. Raises EmbeddedMongoError or MongodMissing. Raises ServerSelectionTimeoutError if the server
+    does not become primary in two attempts of PRIMARY_WITHIN_SECONDS each, or before the deadline of the caller
+    (`mongodb/deadlines.py`).
     """
     with _locked(data_dir):
         for _attempt in range(2):  # a server that is alive may be about to end
@@ -115,7 +117,7 @@ def _is_serving(data_dir: Path) -> bool:
         return False
     if _uri(data_dir).endswith(replica_set.QUERY):
         return True
-    _shut_down(data_dir)  # an earlier start was killed between renaming and serving
+    _shut_down(data_dir)  # an earlier start was killed before the server could serve
     return False
 
 

@@ -1,4 +1,4 @@
-"""Writes that do not wait for other transactions.
+"""Writes that do not wait for other transactions, or wait only for a limited time.
 
 A write outside a transaction waits while an open transaction holds one of its documents, until that transaction ends or
 MongoDB aborts it. Inside a transaction, the same write fails at once.

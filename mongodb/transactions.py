@@ -47,8 +47,8 @@ LONG_AGO = datetime.min.replace(tzinfo=UTC)
 class _Pending:
     """What is written just before the commit.
 
-    `inserts` are documents by collection. `collected` and `last_writes` are values by the function that writes them.
-    `last_writes` are written last. The commit waits until `not_before`.
+    `inserts` are documents by collection. `collected` and `last_writes` map each function that writes to the values
+    that it will write. The functions of `last_writes` are called last. The commit waits until `not_before`.
     """
 
     inserts: defaultdict[str, list[Document]] = field(default_factory=lambda: defaultdict(list))

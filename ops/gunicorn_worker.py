@@ -17,7 +17,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 # The headers must arrive within this time, counted from the request's first byte. For the first request of a
 # connection, it is counted from the start of the connection.
 HEADERS_WITHIN_SECONDS = 10.0
-# A client that reads nothing of its response for this long is cut off.
+# A client is cut off if it reads so little of its response for this long that the buffer stays full.
 READ_WITHIN_SECONDS = 60.0
 # After the last response, the connection ends once nothing has arrived from the client for this long.
 LINGER_SECONDS = 2.0
@@ -191,7 +191,7 @@ class Connection(ASGIProtocol):
     def eof_received(self) -> bool:
         """Note that the client sends nothing more. Return whether it still gets a response."""
         self._has_said_all = True
-        if self._body_receiver and not self._body_receiver._complete:  # noqa: SLF001 - nothing public tells it
+        if self._body_receiver and not self._body_receiver._complete:  # noqa: SLF001 - no public attribute tells whether the body is complete
             self._body_receiver.signal_disconnect()
         return self._current_request is not None and not self._is_lingering
 

@@ -29,7 +29,10 @@ def check_workers(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("taskqueue")
 def check_times(**_kwargs: Any) -> list[CheckMessage]:
-    """E002: every task would be stopped or given up at once, or never. E003: Q_TIMEOUT is not below Q_RETRY."""
+    """E002: a time or a number is too small to work with, or too large to be meant.
+
+    E003: Q_TIMEOUT is not below Q_RETRY.
+    """
     cluster: dict[str, Any] = settings.Q_CLUSTER
     timeout, retry = cluster["timeout"], cluster["retry"]
     numbers = {

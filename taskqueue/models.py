@@ -4,7 +4,9 @@ from django.db import models
 
 
 class Cluster(models.Model):
-    """A running `qcluster`; the id names its process. A TTL index deletes the row of a dead cluster after a day.
+    """A running `qcluster`; the id names its process.
+
+    Other clusters delete the row of a dead cluster. If there are none, a TTL index deletes it after a day.
 
     `workers` counts the workers by queue, `deaths` those that died unexpectedly. `problem` says what hinders the
     workers. `clock` names the clock that they use (`CountingClock`), and `skew_seconds` is how far the database's clock

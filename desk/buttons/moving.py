@@ -15,6 +15,7 @@ from desk.buttons.button import BY, Button, ButtonForm, Told, hearing
 from desk.moments import at, difference, words
 from desk.shows.panels import Surroundings, goal_url
 from goals.access import access_exp
+from goals.holding import is_held
 from goals.models import Goal
 from goals.states import CANCELLED, SCHEDULED
 from sessions_app.models import SessionStatus
@@ -25,6 +26,8 @@ from showgoals.overlaps import overlapping_shows
 
 MINUTES = (5, 10, 20)
 STARTS = _("The show starts at {at}.")
+# A held show that starts now may overlap other shows (showgoals/changes.py).
+MAY_OVERLAP = _("At that time the session has another show: {show}, from {begins} to {ends}.")
 OVERLAPS = _(
     "At that time the session has another show: {show}, from {begins} to {ends}. So the change will be refused."
 )
@@ -75,11 +78,14 @@ class _Starting(Button):
         yield Told(words(self.starts, at=at(moment), before=at(goal.nbf), difference=by))
         yield Told(words(_("Its payers have access until {at}."), at=at(ends)))
         yield Told(hearing(around))
-        others = overlapping_shows(around.session, (moment, ends), beside=goal.pk) if around.session else ()
+        window = moment, ends
+        others = list(overlapping_shows(around.session, window, beside=goal.pk)) if around.session else []
+        may_overlap = bool(others) and moment <= around.now and is_held(str(goal.pk))
+        text = MAY_OVERLAP if may_overlap else OVERLAPS
         for other in others:
             link = format_html('<a href="{}">{}</a>', goal_url(other.pk), other.title)
             begins, its_end = other.window
-            yield Told(words(OVERLAPS, show=link, begins=at(begins), ends=at(its_end)), is_alarming=True)
+            yield Told(words(text, show=link, begins=at(begins), ends=at(its_end)), is_alarming=True)
 
     def press(self, around: Surroundings, answers: Mapping[str, Any], *, by: Author) -> Told:
         """Move the show. Say when it starts, and how many payers are told."""

@@ -1,4 +1,4 @@
-"""Finds the evidence for the decisions of a page, with one query for each kind of object."""
+"""Finds the evidence for the funding goals on a page of the list of decisions, by one query for each kind."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

@@ -68,7 +68,7 @@ def get(path: str, **query: Any) -> requests.Response:
 
 
 def catch_up() -> None:
-    """Read the list of events after the last event that was read here, whatever webhooks have arrived meanwhile."""
+    """Read the events after the last event that this function has read. Webhooks do not move that position."""
     with transaction() as db:
         (last,) = db.execute("select last_event from reader").fetchone()
     while events := get("/events", after=last, page_size=200).json()["results"]:
@@ -80,7 +80,7 @@ def catch_up() -> None:
 
 
 def read_money() -> None:
-    """Read what becomes of each viewer's money, for each decision whose money was not read yet."""
+    """For each decision whose CSV file was not read yet, read it, and store what becomes of each viewer's money."""
     with transaction() as db:
         decided = db.execute(UNREAD).fetchall()
     for goal, rank in decided:
@@ -91,7 +91,10 @@ def read_money() -> None:
 
 
 def read_on() -> None:
-    """Catch up at first and from time to time. Read the money as soon as a webhook announces a decision."""
+    """Catch up at the start, and then every CATCH_UP_EVERY_SECONDS.
+
+    Read the money as soon as a webhook announces a decision.
+    """
     next_at = time.monotonic()
     while True:
         try:
@@ -102,7 +105,7 @@ def read_on() -> None:
         except Exception as error:  # noqa: BLE001 - all is read again, whether the API or the file has failed
             sys.stderr.write(f"{error!r}\n")
             next_at = time.monotonic() + AGAIN_AFTER_SECONDS
-        is_decided.wait(next_at - time.monotonic())  # decisions do not put off the next reading
+        is_decided.wait(next_at - time.monotonic())  # a decision does not postpone the next `catch_up`
         is_decided.clear()
 
 

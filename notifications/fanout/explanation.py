@@ -33,7 +33,7 @@ class Why(models.TextChoices):
     CREDENTIALS_FETCHED = "credentials_fetched", _("The show is live, and this viewer has fetched credentials.")
     RECEIVED = "received", _("The show is live, and the credentials have arrived.")
     SENT = "sent", _("The show is live, and the credentials were sent. If they are missing, the client can fetch them.")
-    UNKNOWN = "unknown", _("The show is live. The credentials may have arrived, and are sent again.")
+    UNKNOWN = "unknown", _("The show is live. The credentials may have arrived, and will be sent again.")
     FAILED = "failed", _("The show is live, but the credentials could not be sent. The client can fetch them.")
     PLANNED = "planned", _("The show is live, and the credentials are about to be sent.")
     NOT_SENT = "not_sent", _("The show is live, but no credentials were sent. The client can fetch them.")

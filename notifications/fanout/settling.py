@@ -30,7 +30,7 @@ COLUMNS = dict.fromkeys(("states", "marked_in", "redeliveries"), True)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A chunk after an attempt. `all_noted` is true if the timeline now says that the event was sent to all viewers."""
+    """A chunk after an attempt. `all_noted` tells whether it made the timeline say that all viewers were told."""
 
     outcome: Outcome
     all_noted: bool
@@ -39,7 +39,7 @@ class Settled:
 def settle(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Settled]:
     """Store what the attempts have found. Delete the messages of the attempts that are done.
 
-    Return the settled chunks by id. Runs in the open transaction.
+    Return a `Settled` for each attempt, by the chunk's id. Runs in the open transaction.
     """
     ledgers = write_ledgers(attempts, now=now)
     outcomes = {attempt.chunk.pk: _outcome(attempt, ledgers.get(attempt.chunk.pk)) for attempt in attempts}

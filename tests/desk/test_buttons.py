@@ -99,6 +99,19 @@ def test_page_names_the_show_in_the_way_and_the_use_case_refuses(show: Goal, ses
     assert everything_stored()["goals"] == before["goals"]
 
 
+def test_held_show_starts_now_beside_another_show(admin: Client, show: Goal, session: Session) -> None:
+    other = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=NOW)
+    held_nbf = NOW - HOUR
+    collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": held_nbf, "held_nbf": held_nbf}})
+
+    asked = admin.get(page(show, "start-now/"))
+    response = press(admin, show, "start-now/")
+
+    (line,) = [each for each in asked.context["told"] if page(other) in each.text]
+    assert strip_tags(line.text).endswith("from 2026-03-01 12:00:00 UTC to 2026-03-01 12:01:00 UTC.")
+    assert said(response) == [f"The show starts now. {HEARING}"]
+
+
 def test_show_starts_now_after_a_question(admin: Client, show: Goal) -> None:
     assert page(show, "start-now/") in admin.get(page(show)).content.decode()
     asked = admin.get(page(show, "start-now/"))

@@ -73,7 +73,9 @@ class Commands(monitoring.CommandListener):
         self.names: list[str] = []
 
     def started(self, event: monitoring.CommandStartedEvent) -> None:
-        self.names.append(f"{event.command_name} {event.command[event.command_name]}")
+        # The driver hides the commands with which it signs in on a new connection.
+        if event.command:
+            self.names.append(f"{event.command_name} {event.command[event.command_name]}")
 
     def succeeded(self, event: monitoring.CommandSucceededEvent) -> None:
         pass

@@ -36,7 +36,7 @@ class Completions:
         return cls(tasks, sorted(each.at for each in created))
 
     def seconds_after(self, fault: Fault) -> float | None:
-        """Return how many seconds after the fault the next request, or the next task of each affected queue, was done.
+        """Return the seconds until the next request was done after the fault, or until each affected queue did a task.
 
         Return None if no request was done since, or if a queue has done no task since.
         """

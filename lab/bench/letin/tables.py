@@ -37,7 +37,7 @@ class Row:
 
     @property
     def large(self) -> float | None:
-        """The median of the runs, if the load has a large show."""
+        """The median time until the last payer of the large show was let in; None if the load has no large show."""
         seconds = [run.large for run in self.runs if run.large is not None]
         return median(seconds) if seconds else None
 
