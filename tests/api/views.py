@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from typing import Any, NoReturn
 
+import pymongo
 from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, RequestDataTooBig, SuspiciousOperation
 from django.db import DatabaseError
@@ -153,7 +154,7 @@ def _raise(error: Exception) -> Callable[[], NoReturn]:
 
 
 def _ask_a_server_that_is_away() -> None:
-    with MongoClient[dict[str, Any]]("mongodb://127.0.0.1:1", serverSelectionTimeoutMS=20) as away:
+    with MongoClient[dict[str, Any]]("mongodb://127.0.0.1:1") as away, pymongo.timeout(0.02):
         away.admin.command("ping")
 
 

@@ -23,14 +23,14 @@ from tests.evenings.stage import STAGE
 from tests.factories.documents import connection
 from tests.factories.moments import WHOLE
 
-SECONDS, LONG_SECONDS = 60.0, 600.0
+SECONDS, LONG_SECONDS = 20.0, 600.0
 # The number of evenings of `make evenings`, however long they take.
 EVENINGS = int(os.environ.get("EVENINGS", "0"))
 # The seed of the first evening. Without it, `make evenings` holds new evenings, and the tests use FIRST_SEED.
 SEED = int(os.environ.get("EVENINGS_SEED", "0"))
 FIRST_SEED = {SECONDS: 1, LONG_SECONDS: 1001}
 # A test holds no more evenings than this, even on a fast machine.
-MOST = {SECONDS: 150, LONG_SECONDS: 350}
+MOST = {SECONDS: 50, LONG_SECONDS: 350}
 AT_ONCE = 25
 STEPS = 12
 

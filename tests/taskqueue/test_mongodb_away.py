@@ -27,7 +27,8 @@ AWAY_SECONDS = 2
 
 @pytest.fixture
 def database(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Database[dict[str, Any]]]:
-    with MongoClient[dict[str, Any]](mongod.uri, w="majority") as client:
+    # A client that is closed tells the server, and waits this long for a server that is away.
+    with MongoClient[dict[str, Any]](mongod.uri, w="majority", serverSelectionTimeoutMS=1000) as client:
         yield client[child_environment["MONGODB_NAME"]]
 
 
