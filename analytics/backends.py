@@ -1,4 +1,4 @@
-"""The analytics port, to which tracked events go. The setting ANALYTICS chooses the backend."""
+"""The interface of the sink for tracked events, and its backends. The setting ANALYTICS chooses the backend."""
 
 import logging
 from collections.abc import Sequence
@@ -30,7 +30,7 @@ class TrackedEvent:
 class Analytics(Protocol):
     """A sink for events. Writing an event twice stores it once.
 
-    Errors of the sink, such as pymongo's, are not caught.
+    `write` does not catch the errors of the sink, such as those that pymongo raises.
     """
 
     def write(self, events: Sequence[TrackedEvent]) -> None:

@@ -21,8 +21,8 @@ def access_exp(*, target_seconds: int, progress_seconds: int, nbf: datetime, sta
 def access_exp_expression(show: str = "") -> dict[str, Any]:
     """Return the end of access as a MongoDB expression over a show's document.
 
-    If the document only embeds the show, `show` is the name of the field that has it. The target is that of the last
-    level. Target and progress are in seconds, whereas `$add` adds milliseconds to a date.
+    If the document only embeds the show, `show` is the name of the field that has it. The expression uses the
+    target of the last level. Target and progress are in seconds, whereas `$add` adds milliseconds to a date.
     """
     at = f"${show}." if show else "$"
     show_target = {"$let": {"vars": {"level0": {"$last": f"{at}levels"}}, "in": "$$level0.target"}}

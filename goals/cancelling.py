@@ -25,10 +25,10 @@ CANCELLED_AT_ONCE = 1000
 
 
 def cancel_goal(condition: Condition, *, now: datetime, reason: CancelReason, note: str = "") -> Goal | None:
-    """Cancel the goal that meets the condition, and announce the cancellation. Put the `note` on the timeline.
+    """Cancel the goal that meets the condition, and announce the cancellation.
 
-    Return the cancelled goal, or None if no goal meets the condition. The condition must exclude goals that have
-    started. Runs in the caller's transaction.
+    If there is a `note`, put it on the timeline. Return the cancelled goal, or None if no goal meets the condition. The
+    condition must exclude goals that have started. Runs in the caller's transaction.
     """
     why = {"cancel_reason": reason.value, "cancelled_version": NEXT_VERSION}
     cancelled = change_goal(condition, {"cancelled_at": now, "active": False, **why})
@@ -47,7 +47,7 @@ def oldest_startable(now: datetime) -> datetime:
 def cancel_missed(*, now: datetime) -> int:
     """Cancel the goals that were missed, each in a transaction of its own. Return how many were cancelled.
 
-    At most CANCELLED_AT_ONCE goals of a kind are cancelled.
+    At most CANCELLED_AT_ONCE goals of each kind are cancelled.
     """
     alone = {"nbf": {"$lt": oldest_startable(now)}, "_id": {"$nin": list(suspects.now())}, **NOT_HELD}
     missed = 0
@@ -59,7 +59,7 @@ def cancel_missed(*, now: datetime) -> int:
 
 
 def missed_among(goal_ids: Iterable[ObjectId], *, now: datetime) -> list[ObjectId]:
-    """Return those of the goals that were missed and have not been cancelled."""
+    """Return the ids of those goals that were missed and have not been cancelled."""
     missed = {**_missed(now), "_id": {"$in": list(goal_ids)}}
     return [goal["_id"] for goal in collection("goals").find(missed, {"_id": True})]
 
@@ -67,7 +67,8 @@ def missed_among(goal_ids: Iterable[ObjectId], *, now: datetime) -> list[ObjectI
 def cancel_if_missed(goal_id: ObjectId, *, now: datetime) -> bool:
     """Cancel the goal if it was missed, and log the cancellation. Return whether it was cancelled.
 
-    A show should not start hours late, because its payers have left. Like any cancelled goal, it can be revived.
+    A show should not start hours late, because its payers have left by then. A missed show can be revived, like any
+    other cancelled show.
     """
     missed = {**_missed(now), "_id": goal_id}
     if run_in_transaction(partial(cancel_goal, missed, now=now, reason=CancelReason.MISSED)) is None:

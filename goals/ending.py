@@ -40,9 +40,9 @@ def move_end(goal_id: str, ends_at: datetime | None, *, grace: timedelta = timed
 
 
 def end_if_due(goal_id: str, ends_at: datetime) -> str:
-    """End the goal if it is running and still ends at `ends_at`. Return the outcome of the task.
+    """End the goal if it is running and still ends at `ends_at`.
 
-    Runs in the caller's transaction.
+    Return the outcome of the task: "ended" or "not_endable". Runs in the caller's transaction.
     """
     goal = Goal.objects.filter(pk=goal_id).first()
     if goal is None or not goal.runs or goal.ends_at != ends_at:
@@ -52,7 +52,10 @@ def end_if_due(goal_id: str, ends_at: datetime) -> str:
 
 
 def end_goal(goal: Goal, *, ended_at: datetime) -> None:
-    """Store the end and announce it. The caller's transaction must have found that the goal is running."""
+    """Store the end and announce it. Raise Goal.DoesNotExist if the goal is no longer stored.
+
+    The caller's transaction must have found that the goal is running.
+    """
     goal.close_books()  # first, because it changes the stored goal that is announced
     changes = {"active": False, "exp": ended_at, **goal.changes_at_end(ended_at)}
     ended = change_goal({"_id": ObjectId(goal.pk)}, changes)
@@ -64,8 +67,8 @@ def end_goal(goal: Goal, *, ended_at: datetime) -> None:
 def end_overdue(*, before: datetime) -> int:
     """End each goal that should have ended earlier than `before`, each in a transaction of its own.
 
-    Return how many were ended. A goal that can't be ended is logged and skipped for a minute, so that all other goals
-    still end.
+    Return how many were ended. If a goal can't be ended, the error is logged and the goal is skipped for a minute, so
+    that all other goals still end.
     """
     ended, seen = 0, set[ObjectId]()
     while late := overdue_ends(before=before, leave_out=seen | suspects.now()):

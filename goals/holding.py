@@ -19,14 +19,14 @@ from mongodb.collections import Document, collection
 
 ROW = "held_shows"
 # The version of a held show rises by this number. Clients may have seen the show start, change and end after the
-# backup, and they ignore events that they know and events of lower versions. It is very unlikely that the show had 100
+# backup. They ignore events that they know and events of lower versions. It is very unlikely that the show had 100
 # changes after the backup.
 UNKNOWN_VERSIONS = 100
 
 
 @dataclass(frozen=True, slots=True)
 class HeldShow:
-    """A show that waits for a person. `is_missed` says that it is overdue by more than START_GRACE."""
+    """A show that waits for a person. `is_missed` says whether it is overdue by more than START_GRACE."""
 
     goal_id: str
     session_id: str
@@ -40,8 +40,8 @@ class HeldShow:
 def hold_overdue(*, before: datetime) -> None:
     """Hold the shows that should have started at `before` or earlier, and delete the messages that would start them.
 
-    Raise their versions, because clients may have seen the shows start before the restoration. Whatever is decided
-    about a held show is then newer than anything that clients know.
+    Raise their versions, because clients may have seen the shows start before the restoration. Later events of a held
+    show then have higher versions than the events that clients know.
     """
     due: Condition = {**SCHEDULED.condition(*starting_kinds()), "nbf": {"$lte": before}, **NOT_HELD}
     ids = [str(goal["_id"]) for goal in collection("goals").find(due, {"_id": True})]
@@ -61,7 +61,10 @@ def held_shows(*, now: datetime) -> list[HeldShow]:
 
 
 def held(*, now: datetime) -> Condition:
-    """Return the condition that finds the held shows. All are overdue, so the condition can use the index `unended`."""
+    """Return the condition that finds the held shows.
+
+    All held shows are overdue. So the condition can limit `nbf`, and a query can use the index `unended`.
+    """
     return {**_held(), "nbf": {"$lte": now}}
 
 

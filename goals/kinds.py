@@ -16,7 +16,7 @@ class GoalKind(models.TextChoices):
 
     @property
     def wire_type(self) -> str:
-        """The `type` that clients send and receive: `show-funding` for SHOW_FUNDING."""
+        """The `type` that clients send and receive, such as `show-funding` for SHOW_FUNDING."""
         return self.name.lower().replace("_", "-")
 
 

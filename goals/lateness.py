@@ -1,4 +1,4 @@
-"""Writes the cause of a late start to the timeline of the show, and reads it.
+"""Writes the cause of a late start to the timeline of the show, and reads it from there.
 
 The cause is noted when the show starts. It can't be found later, because a qcluster that shuts down cleanly deletes
 its heartbeat.
@@ -33,16 +33,17 @@ class Cause:
 
 @dataclass(frozen=True, slots=True)
 class Gap:
-    """The time in which no qcluster was alive, according to heartbeats. `since` is None if it is not known."""
+    """The time in which, according to heartbeats, no qcluster was alive. `since` is None if it is unknown."""
 
     since: datetime | None
     until: datetime
 
 
 def note_lateness(shows: Sequence[Goal], *, now: datetime) -> None:
-    """Append a row to each show's timeline that says how late the show starts, and whether a qcluster was running.
+    """Append a row to each show's timeline that says how late the show starts.
 
-    Runs in the transaction that starts the shows.
+    If heartbeats tell whether a qcluster was running, the row says that too. Runs in the transaction that starts the
+    shows.
     """
     found = clusters({}, limit=MOST_CLUSTERS)
     beats = [(each["started_at"].replace(tzinfo=UTC), each["beat_at"].replace(tzinfo=UTC)) for each in found]
@@ -57,7 +58,8 @@ def note_lateness(shows: Sequence[Goal], *, now: datetime) -> None:
 def find_cause(show: Goal) -> Cause:
     """Return what the timeline says about the cause of a late start.
 
-    For a show that an earlier release has started, the timeline has no cause.
+    If the timeline has no cause, for example because an earlier release started the show, return a Cause with neither
+    a gap nor a running qcluster.
     """
     if show.activated_at is None:
         return Cause(None, cluster_ran=False)
@@ -73,7 +75,7 @@ def find_cause(show: Goal) -> Cause:
 
 
 def _told(beats: Sequence[tuple[datetime, datetime]], *, due: datetime, now: datetime) -> str:
-    """Say whether a qcluster was running at the moment `due`, or return "" if heartbeats do not tell."""
+    """Return a text that says whether a qcluster was running at the moment `due`, or "" if heartbeats do not tell."""
     heard = max((beat_at for started_at, beat_at in beats if started_at <= due), default=None)
     if heard is not None and heard >= due:
         return CLUSTER_RAN

@@ -21,7 +21,10 @@ TITLE_LENGTH = 200
 
 
 class Level(LoadedDirectly, EmbeddedModel):
-    """A step of a goal. A show has one level, whose target is its length in seconds. Other targets are amounts."""
+    """A step of a goal. A show has one level, whose target is the show's length in seconds.
+
+    The targets of other goals are amounts.
+    """
 
     title = models.CharField(max_length=TITLE_LENGTH)
     target = models.BigIntegerField()
@@ -195,10 +198,13 @@ class Goal(LoadedDirectly, models.Model):
         return {**running, "exp": {"$lt": before}}
 
     def close_books(self) -> None:
-        """Update the goal in the transaction that ends it, before the end is announced."""
+        """Complete the stored goal before its end is announced. By default, do nothing.
+
+        Runs in the transaction that ends the goal.
+        """
 
     def changes_at_end(self, ended_at: datetime) -> dict[str, Any]:
-        """Return the fields that change when the goal ends, besides `active` and `exp`."""
+        """Return the fields that change when the goal ends, besides `active` and `exp`, with their new values."""
         del ended_at
         return {}
 
@@ -243,8 +249,9 @@ class TimelineKind(models.TextChoices):
 class Row(models.Model):
     """A row of a goal's timeline.
 
-    `seq` orders the rows of a goal: it counts microseconds since 1970, and rises within a process. `request_id` is the
-    id of the request that wrote the row, directly or by a task. The API does not return it (docs/adr/0025).
+    `seq` orders the rows of a goal. It counts microseconds since 1970, and within a process each row has a higher `seq`
+    than the row before. `request_id` is the id of the request that wrote the row, directly or through a task. The API
+    does not return `request_id` (docs/adr/0025).
     """
 
     goal_id = models.CharField(max_length=24)
@@ -266,8 +273,8 @@ class Row(models.Model):
 class TimelineEntry(Row):
     """A stored entry: a row, or an announcement with the rows of its receivers.
 
-    `answers` maps the name of each receiver to its outcome, in order. `answered_seq` is the `seq` of the first
-    receiver's row, and rises by one with each further row.
+    `answers` maps the name of each receiver to its outcome, in the order of the calls. `answered_seq` is the `seq` of
+    the first receiver's row. The `seq` of each further row is one higher.
     """
 
     answers = models.JSONField(null=True)

@@ -1,4 +1,7 @@
-"""The titles of goals and the names of users, for display. All names of a page take one query for each collection."""
+"""The titles of goals and the names of users, for display.
+
+All names of a page are found with one query for each collection.
+"""
 
 from collections.abc import Iterable
 from dataclasses import dataclass

@@ -1,6 +1,6 @@
-"""The payloads of the signals. Each has all the data that the receivers and the event of its signal need.
+"""The payloads of the signals. Each has all the data that its signal's receivers and event need.
 
-So a receiver need not read the goal, and an event that is sent later says what was true when it was announced.
+So a receiver need not read the goal, and an event that is sent later says what was true at the announcement.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -17,7 +17,7 @@ class UpdateReason(StrEnum):
     """Why a goal was updated."""
 
     MOVED = "moved"  # it has another nbf
-    CHANGED = "changed"  # it has another level, or a funding goal has another `exp`
+    CHANGED = "changed"  # it has another level, or another `exp` if it is a funding goal
     BEGUN = "begun"  # its streamer has really begun
     REVIVED = "revived"  # it was cancelled, and has a new nbf
 
@@ -104,8 +104,8 @@ class GoalStarted(GoalPayload):
 class GoalUpdated(GoalPayload):
     """The arguments of `goal.updated`. The reason says what has changed.
 
-    `runs` is true for a live show and for an open funding goal, because the update has changed their end. If a show was
-    extended, `access_ended` is when its access would have ended otherwise.
+    `runs` is true if the goal is a live show or an open funding goal. The update has then changed the goal's end. If a
+    show was extended, `access_ended` is when its access would otherwise have ended.
     """
 
     reason: UpdateReason
@@ -153,7 +153,7 @@ class SettlementDecided(GoalPayload):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoalProgressed(GoalPayload):
-    """The arguments of `goal.progressed`: what a funding goal has collected from how many payers.
+    """The arguments of `goal.progressed`: how much a funding goal has collected, and from how many payers.
 
     `target` is the target of its last level.
     """

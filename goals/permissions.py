@@ -31,8 +31,8 @@ def permitted_goal(view: ApiView, goal_id: str, *, session_id: str | None = None
 def permitted_goals(view: ApiView, *, session_id: str | None = None, viewer_id: str = "") -> QuerySet[Goal]:
     """Return the goals that the caller may see in this call.
 
-    The roles are tested in the order of the code below. The first of the allowed roles that
-    the caller has decides the result. `session_id` and `viewer_id` are those that the request names.
+    The roles that may make the call are tested in the order of the code below. The first role that fits the caller
+    decides the result. `session_id` and `viewer_id` come from the request.
     """
     roles, request = roles_of_call(view), view.request
     if _is_staff_in(roles, caller(request)):
@@ -48,7 +48,10 @@ def permitted_goals(view: ApiView, *, session_id: str | None = None, viewer_id: 
 
 @raises(NotFound)
 def check_staff(view: ApiView) -> None:
-    """Raise NotFound unless the caller has one of the call's roles for staff. For calls that only staff may make."""
+    """Raise NotFound unless the caller has one of the call's roles for staff.
+
+    Views use this check in calls that only staff may make.
+    """
     if not _is_staff_in(roles_of_call(view), caller(view.request)):
         raise NotFound
 

@@ -19,7 +19,7 @@ OPEN_AT_EXP = timedelta(milliseconds=1)
 @receiver_for(goal_created, *GoalKind)
 @receiver_for(goal_ended, *GoalKind)
 def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
-    """Queue the analytics event that the goal was created or has ended.
+    """Queue the analytics event about the creation or the end of the goal.
 
     Flow: goal.created -> track_goals -> analytics.tasks.track
     """
@@ -41,6 +41,8 @@ def track_goals(payload: GoalCreated | GoalEnded) -> Deed:
 @receiver_for(goal_updated, *starting_kinds())
 def schedule_lifecycle_tasks(payload: GoalCreated | GoalUpdated) -> Deed:
     """Queue the goal's start at its nbf, or its end if it is live. The new message replaces an earlier one.
+
+    If only the level of a goal that is not live has changed, queue nothing.
 
     Flow: goal.created -> schedule_lifecycle_tasks -> activate_goal
     """

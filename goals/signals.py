@@ -91,9 +91,10 @@ P = TypeVar("P", bound=GoalPayload)
 
 
 def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P], Deed]], Callable[[P], Deed]]:
-    """Connect the function to the signal for these kinds of goal. For other kinds the receiver returns NOT_APPLICABLE.
+    """Return a decorator that connects a function to the signal.
 
-    A function may be connected to several signals.
+    The function is called for these kinds of goal. For other kinds, the receiver returns NOT_APPLICABLE. A function may
+    be connected to several signals.
     """
 
     def connect(function: Callable[[P], Deed]) -> Callable[[P], Deed]:
@@ -107,9 +108,10 @@ def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P]
 
 
 def announce(signal: GoalSignal, payload: GoalPayload) -> dict[str, Deed]:
-    """Send the signal. Log what each receiver did, put it on the timeline, and return it by the receiver's name.
+    """Send the signal. Log the deeds of the receivers, put them on the timeline, and return them by receiver's name.
 
-    Must run inside `run_in_transaction`. An exception of a receiver is raised at once.
+    Must run inside `run_in_transaction`. If a receiver raises an exception, the other receivers are not called, and the
+    caller gets the exception.
     """
     announced_seq = next_seq()
     answers = signal.send(sender=payload.kind, payload=payload)

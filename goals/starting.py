@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 BATCH = 100
 GOALS_A_LOOK = 1000
-# If a show starts later than this, viewers get the lost time back (`context.started`).
+# If a show starts late by more than this, viewers get the lost time back (`context.started`).
 LATE_AFTER = timedelta(seconds=1)
 
 
@@ -129,7 +129,8 @@ def _claim_and_announce(calls: Mapping[ObjectId, Call], *, now: datetime) -> lis
 def _claim(goal_ids: Sequence[ObjectId], *, now: datetime) -> list[Goal]:
     """Claim all the goals, and return them. The claim is the first write, so a collision wastes little work.
 
-    Raises SomeCanNotStart if only some can start, because MongoDB's result doesn't say which goals were claimed.
+    Return an empty list if none can start. Raise SomeCanNotStart if only some can, because MongoDB's result doesn't say
+    which goals were claimed. Raise TakenByAnother if another transaction is writing one of the goals.
     """
     begins = {"$set": {"active": True, "activated_at": {"$max": ["$nbf", now]}, "version": NEXT_VERSION}}
     try:

@@ -1,7 +1,7 @@
 """The states of goals, each of which is a test of a few stored fields.
 
 Each test is written once, in this module. A predicate on goals, a MongoDB condition and a Q object are derived from it.
-All other code only names the state.
+Other code only names the state.
 """
 
 from collections.abc import Callable, Mapping
@@ -45,7 +45,7 @@ class FieldTest(Enum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """A named test of fields. `now` is needed if a field is compared with the present moment."""
+    """A named test of fields. If it compares a field with the present moment, the methods need `now`."""
 
     name: str
     fields: Mapping[str, FieldTest]
@@ -60,7 +60,7 @@ class State:
         return {"_cls": kind, **{field: _CONDITIONS[test](now) for field, test in self.fields.items()}}
 
     def q(self, *kinds: GoalKind, now: datetime | None = None) -> Q:
-        """Return the same condition for a queryset."""
+        """Return the Q object that finds the same goals as `condition`."""
         found = Q(kind__in=kinds) if len(kinds) > 1 else Q(kind=kinds[0])
         for field, test in self.fields.items():
             found &= _QS[test](field, now)
@@ -85,7 +85,7 @@ NOT_HELD: Condition = {"$expr": {"$ne": ["$held_nbf", "$nbf"]}}
 # States of goals that collect payments until their `exp`.
 OPEN = State("open", {"exp": FieldTest.NOT_PAST})
 CLOSED = State("closed", {"exp": FieldTest.PAST})
-# The end of the goal has not been announced yet, though its `exp` may be past.
+# The end of the goal has not been announced yet, although its `exp` may have passed.
 ACTIVE = State("active", {"active": FieldTest.TRUE})
 
 

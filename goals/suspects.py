@@ -30,7 +30,7 @@ class Suspects:
         self._until[goal_id] = self._clock() + self._seconds
 
     def now(self) -> set[ObjectId]:
-        """Return the goals that should still be left alone, and forget the others."""
+        """Return the ids of the goals that should still be left alone, and forget the others."""
         moment = self._clock()
         self._until = {goal_id: until for goal_id, until in self._until.items() if until > moment}
         return set(self._until)
@@ -44,9 +44,10 @@ suspects = Suspects()
 
 
 def unless_it_fails(goal_id: ObjectId, act: Callable[[], int]) -> int:
-    """Return the result of the action on the goal. If it fails, log the error, skip the goal for a while, and return 0.
+    """Run the action on the goal, and return its result.
 
-    The error is raised only if MongoDB is away, because the action would then fail for every goal.
+    If the action fails, log the error, add the goal to the suspects, and return 0. If MongoDB is away, raise
+    the error instead, because the action would then fail for every goal.
     """
     try:
         return act()

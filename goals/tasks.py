@@ -100,8 +100,9 @@ def activate_goal(calls: Sequence[Call]) -> list[Outcome]:
 def deactivate_goal(calls: Sequence[Call]) -> list[Outcome]:
     """End goals and announce `goal.ended`. Idempotent.
 
-    Each call is `deactivate_goal(goal_id, ends_at)`. `ends_at` is the `access_exp` of a show or the `exp` of a funding
-    goal when the message was queued, in Unix seconds. If the end has moved since, the call does nothing.
+    Each call is `deactivate_goal(goal_id, ends_at)`. `ends_at`, in Unix seconds, is the `access_exp` that the show had,
+    or the `exp` that the funding goal had, when the message was queued. If the end has moved since, the call does
+    nothing.
     """
     return run_in_transaction(lambda: [_end(call) for call in calls])
 
@@ -110,8 +111,8 @@ def deactivate_goal(calls: Sequence[Call]) -> list[Outcome]:
 def reconcile_goals() -> str:
     """Start and end overdue goals, whose messages were lost or are late.
 
-    Goals that were missed are cancelled. A goal that fails does not stop the others. The outcome counts the goals, and
-    names those that failed in this process within the last minute.
+    Goals that were missed are cancelled. A goal that fails does not stop the others. The outcome counts the goals. It
+    names at most FAILING_NAMED of the goals that failed in this process within the last minute.
     """
     now = clock.now()
     missed = cancel_missed(now=now)

@@ -26,8 +26,8 @@ ENTRIES = TimelineEntry._meta.db_table
 def record(goal_id: str, kind: TimelineKind, name: str, outcome: str, detail: str = "") -> None:
     """Append a row when the open transaction commits, or at once if there is no transaction.
 
-    Only the primary acknowledges a row that is written at once. A task that writes such a row acknowledges its message
-    later. That later write waits for the majority, which by then has the row as well.
+    Without a transaction, the write waits only for the primary. That is safe for a task, because the task acknowledges
+    its message later. The acknowledgement waits for the majority, which by then has the row as well.
     """
     record_each([goal_id], kind, name, outcome, detail)
 
@@ -57,7 +57,8 @@ def record_each(
 def record_announcement(goal_id: str, signal: str, answers: Mapping[str, str], *, announced_seq: int) -> None:
     """Append a row for a signal, and one for the result of each receiver, when the open transaction commits.
 
-    `announced_seq` was taken before the receivers were called, so rows that the receivers wrote come between the two.
+    `announced_seq` was taken before the receivers were called. So rows that the receivers wrote come after the signal's
+    row, and before the rows of the results.
     """
     entry = _entry(goal_id, TimelineKind.SIGNAL, signal, "announced", detail="", seq=announced_seq)
     answered = {"answers": dict(answers), "answered_seq": next_seq(len(answers))}

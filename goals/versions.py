@@ -27,7 +27,7 @@ MOST_CHANGES = 1000
 
 @raises(TooManyChanges)
 def check_changes_left(goal: Goal) -> None:
-    """Raise TooManyChanges if the goal was changed MOST_CHANGES times.
+    """Raise TooManyChanges if the goal was changed MOST_CHANGES times or more.
 
     Use cases call this before a change that could otherwise be repeated for ever.
     """
@@ -45,7 +45,7 @@ def change_goal(condition: Document, changes: dict[str, Any]) -> Goal | None:
     """Write the changes to the goal that meets the condition, and raise its version, in one update.
 
     Return the changed goal, or None if no goal meets the condition. A value may be NEXT_VERSION. Only the given fields
-    are written, because `save()` would drop keys of the document that the model does not know.
+    and the version are written. `save()` would drop keys of the document that the model does not know.
     """
     changed = collection("goals").find_one_and_update(
         condition,

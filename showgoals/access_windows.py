@@ -1,7 +1,7 @@
-"""The access windows of a session's shows. Each process caches them, so it makes one query for 10,000 viewers.
+"""The access windows of a session's shows. Each process caches them, so one query serves 10,000 viewers.
 
-The cache key contains the session's `cache_version`, which the caller reads first (docs/adr/0015-cache-version.md). So
-an outdated entry is never used, because callers ask for a later version. Tokens are never cached.
+The cache key contains the session's `cache_version`, which the caller reads first (docs/adr/0015-cache-version.md).
+After a change, callers ask for a later version, so an outdated entry is never used. Tokens are never cached.
 """
 
 import threading

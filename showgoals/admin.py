@@ -139,13 +139,13 @@ class GoalAdmin(SettlementAdmin):
         return [*change, (_("Facts"), {"fields": facts, "classes": ("collapse",)})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Goal | None = None) -> tuple[str, ...]:
-        """Return all fields except those that the use case changes."""
+        """Return the fields that can only be viewed."""
         return self.FACTS if "nbf" in _changeable_fields(obj) else (*self.FACTS, "nbf")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[Goal], search_term: str
     ) -> tuple[QuerySet[Goal], bool]:
-        """Search by the id of a goal, then of a session, then of a streamer. An OR would not use their indexes.
+        """Search by the id of a goal, then of a session, then of a streamer. An OR would not use the indexes.
 
         The code that payers read out is the id of the show, a hyphen and the payer's own id.
         """
@@ -161,7 +161,7 @@ class GoalAdmin(SettlementAdmin):
     def save_model(self, request: HttpRequest, obj: Goal, form: Any, change: bool) -> None:
         """Pass the values that the person has changed to the show's use case.
 
-        Raise NothingChanged if nothing was changed.
+        Raise NothingChanged if the person has changed nothing, and the show has not changed since the page was opened.
         """
         changed, data = set(form.changed_data), form.cleaned_data
         if not changed - {"seen_version", "seen_status"} and data["seen_version"] == obj.version:
@@ -178,7 +178,7 @@ class GoalAdmin(SettlementAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """If a use case raises an error, show its message and load the page again."""
+        """Show or save the form. If a use case raises an error, show the error's message and load the page again."""
         try:
             self._refuse_if_too_late(request, object_id)
             return super().changeform_view(request, object_id, form_url, extra_context)
@@ -189,7 +189,7 @@ class GoalAdmin(SettlementAdmin):
             return HttpResponseRedirect(request.get_full_path())
 
     def _refuse_if_too_late(self, request: HttpRequest, object_id: str | None) -> None:
-        """Refuse the form of a show that has started since the form was opened.
+        """Raise PreconditionFailed for the form of a show that has started since the form was opened.
 
         Django alone would respond with 403, without a reason.
         """
@@ -214,17 +214,17 @@ class GoalAdmin(SettlementAdmin):
 
     @admin.display(description=_("streamer"))
     def streamer(self, goal: Goal) -> str:
-        """Return the name of the user who created the goal, in the list."""
+        """Return the name of the user who created the goal, for the list of goals."""
         return str(goal.__dict__.get("streamer", "-"))
 
     @admin.display(description=_("session"))
     def session(self, goal: Goal) -> SafeString:
-        """Link to the session, in the list."""
+        """Return a link to the session with the session's title, for the list of goals."""
         return format_html('<a href="{}">{}</a>', _session_url(goal), goal.__dict__.get("session", "-"))
 
     @admin.display(description=_("session"))
     def session_id(self, goal: Goal) -> SafeString:
-        """Link to the session."""
+        """Return a link to the session with the session's id."""
         return format_html('<a href="{}">{}</a>', _session_url(goal), goal.conditions.session_id)
 
     @admin.display(description=_("streamer"))

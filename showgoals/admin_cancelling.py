@@ -51,7 +51,8 @@ def cancel_selected(
 ) -> HttpResponse | None:
     """Return the page that asks for confirmation, or cancel the confirmed shows and return None.
 
-    Messages name the selected goals that can't be cancelled.
+    Messages name the selected goals that can't be cancelled. If none can be cancelled, or if more than
+    MOST_AT_ONCE goals are selected, cancel nothing and return None.
     """
     selected = list(queryset[: MOST_AT_ONCE + 1])
     if len(selected) > MOST_AT_ONCE:

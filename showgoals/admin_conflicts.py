@@ -35,7 +35,8 @@ SEEN_AND_NOW = _("%(field)s: %(seen)s when you opened the page, %(now)s now.")
 def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any) -> None:
     """Change the show on the condition that it has not changed since its page was opened.
 
-    Raises the errors of the use case. If the show has changed, the error names each change and its author.
+    Raises the errors of the use case. If the show has changed, the error names the latest changes and their
+    authors.
     """
     changes |= {"by": author(request.user), "if_version": form.cleaned_data["seen_version"]}
     try:
@@ -47,7 +48,7 @@ def change_show(request: HttpRequest, goal: Goal, form: SeenForm, **changes: Any
 def conflict(goal: Goal, posted: Any) -> PreconditionFailed:
     """Return the error for a form that was posted too late.
 
-    Its text compares the values on the page with the present values, and lists the changes since.
+    Its text compares the values on the page with the present values, and lists the latest changes.
     """
     version = str(posted.get("seen_version", ""))
     notes = notes_since(str(goal.pk), int(version)) if NUMBER.fullmatch(version) else []

@@ -1,4 +1,4 @@
-"""The forms with which staff change a show. The limits of their fields are those of the API."""
+"""The forms with which staff change a show. Their fields have the same limits as the API."""
 
 from datetime import datetime
 from typing import Any
@@ -16,7 +16,7 @@ STARTS_AT, TITLE, LENGTH = _("Starts at"), _("Title"), _("Length in seconds")
 
 
 class FutureField(forms.SplitDateTimeField):
-    """A moment in whole seconds, in the future and within the API's limit."""
+    """A future moment in whole seconds, at most as far ahead as the API allows."""
 
     widget = AdminSplitDateTime
     default_error_messages = {

@@ -101,7 +101,7 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
 
     @admin.display(description=_("payments"))
     def settlement_table(self, goal: Goal) -> SafeString:
-        """Return the settlement of a funding goal, a line for each fact, or "-" if nothing is decided."""
+        """Return the settlement of a funding goal with a line for each fact, or "-" if nothing is decided."""
         decided = goal.settlement
         if decided is None:
             return mark_safe("-")

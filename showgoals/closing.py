@@ -50,8 +50,8 @@ def close_funding_goal(
 def move_funding_end(goal_id: str, *, exp: datetime | None, now: datetime, by: Author | None) -> Goal:
     """Let the open funding goal close at another `exp`, or stay open if `exp` is None.
 
-    The timeline names the author `by`. The caller has checked that `exp` lies in the future. Runs in the caller's
-    transaction. Idempotent: if `exp` is the same, nothing is written or announced.
+    The timeline and the record of changes name the author `by`. The caller has checked that `exp` lies in the future.
+    Runs in the caller's transaction. Idempotent: if `exp` is the same, nothing is written or announced.
     """
     goal = _open_goal(goal_id, now=now)
     if goal.exp == exp:

@@ -102,6 +102,6 @@ def fold_overdue(*, before: datetime) -> tuple[int, int]:
 def _overdue(*, before: datetime, leave_out: Iterable[str]) -> list[str]:
     """Return the ids of funding goals with overdue contributions. The goal with the oldest contribution comes first."""
     overdue = {"folded": False, "created_at": {"$lt": before}, "funding_goal_id": {"$nin": list(leave_out)}}
-    # Without the hint, MongoDB might choose the other index and scan the contributions of all funding goals.
+    # Without the hint, MongoDB might choose another index and scan the contributions of all funding goals.
     found = collection(CONTRIBUTIONS).find(overdue, {"funding_goal_id": True}, hint="unfolded").sort("created_at", 1)
     return list(dict.fromkeys(paid["funding_goal_id"] for paid in found.limit(CONTRIBUTIONS_A_LOOK)))

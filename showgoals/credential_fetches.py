@@ -18,7 +18,7 @@ PATIENCE_SECONDS = 0.25
 def note_fetch(goal_id: str, viewer_id: str, *, now: datetime) -> None:
     """Count a fetch of the show's credentials by the viewer. Only the primary acknowledges the write.
 
-    If the write fails or takes longer than PATIENCE_SECONDS, log a warning, so that the request goes on.
+    If the write fails or takes longer than PATIENCE_SECONDS, log a warning and raise no error.
     """
     fetched = {"$setOnInsert": {"first_at": now}, "$set": {"last_at": now}, "$inc": {"count": 1}}
     quick = connection.get_collection(FETCHES).with_options(write_concern=WriteConcern(w=1))

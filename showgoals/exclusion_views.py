@@ -30,8 +30,8 @@ class ExcludeView(ApiView):
     def post(self, request: Request, goal_id: str, viewer_id: str) -> Response:
         """Exclude a payer.
 
-        Excludes a payer after a chargeback or for abuse. The `id` in the path is that of the funding goal or of its
-        show. From now on, the payer gets no events and no credentials, and the session token view answers `preview`.
+        Excludes a payer after a chargeback or for abuse. The `id` in the path names the funding goal or its show. From
+        now on, the payer gets no events and no credentials, and the session token view answers `preview`.
         Credentials that the payer already has stay valid until `access_exp`. The outcome of the payment is
         `refund_due`. `reason` is put on the timelines of the funding goal and its show. Idempotent: a second call keeps
         the first reason.

@@ -80,8 +80,8 @@ def few_with_status(status: str, *, now: datetime) -> list[ObjectId] | None:
     """Return the ids of the latest goals with this status, at most MOST_FEW. Return None if the status is not rare.
 
     A status is not rare if most goals have it in the end, or if goals of several kinds can have it. If MongoDB read the
-    goals in the order of creation, it would scan all goals to find the few with a rare status. Other indexes find them
-    at once.
+    goals in the order of creation, it would scan all goals to find the few with a rare status. Other indexes find these
+    goals directly.
     """
     if status not in _FEW:
         return None

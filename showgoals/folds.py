@@ -16,7 +16,8 @@ from mongodb.collections import collection
 from mongodb.documents import instance, without
 
 CONTRIBUTIONS = "contributions"
-# The number of viewers in `breakdown`. Keys that are not ids of viewers don't count, because they can't get events.
+# The number of viewers in `breakdown`. Keys that are not ids of viewers don't count, because no events can
+# be sent to them.
 VIEWERS: dict[str, Any] = {
     "$size": {
         "$filter": {
@@ -50,7 +51,7 @@ def fold_into_breakdown(funding_goal_id: str, *, limit: int = 0) -> int:
 
 
 def count_viewers(funding_goal_id: str) -> int:
-    """Return the number of viewers in the funding goal's `breakdown`. MongoDB counts them."""
+    """Return the number of viewers in the funding goal's `breakdown`, or 0 if there is no such goal."""
     found: dict[str, Any] | None = collection("goals").find_one(
         {"_id": ObjectId(funding_goal_id)}, {"viewers": VIEWERS}
     )
@@ -67,7 +68,7 @@ def _add(funding_goal_id: str, totals: Counter[str]) -> None:
         return
     new_payers = len(totals) - len(before.get("breakdown", {}))
     is_settled = before.get("settlement") is not None
-    # Counting reads the whole breakdown, so only the first fold of a goal does it.
+    # Counting reads the whole breakdown, so only the first fold of a goal counts the viewers.
     counted = count_viewers(funding_goal_id) if before.get("payers") is None else before["payers"]
     added = {"progress": totals.total()} | {f"breakdown.{viewer}.amount": amount for viewer, amount in totals.items()}
     if is_settled:

@@ -21,7 +21,7 @@ from showgoals.change_notes import note_change
 from showgoals.models import ShowGoal
 from showgoals.overlaps import overlapping_shows
 
-# Any show can be extended by a day, even one that was planned for a day.
+# Even a show that was planned for a day, which is the longest possible plan, can be extended by a day.
 LONGEST_SHOW_SECONDS = 2 * 24 * 60 * 60
 
 
@@ -46,7 +46,8 @@ def end_show(goal_id: str, *, now: datetime, by: Author | None, reason: str = ""
     """End the live show now: its `exp` becomes the present second.
 
     The timeline and the record of changes name the author `by`. The record also has the `reason`. Credentials that
-    payers already have stay valid until the access would have ended. Runs in the caller's transaction.
+    payers already have stay valid until the moment when the access would otherwise have ended. Runs in the caller's
+    transaction.
     """
     show = live_show(goal_id, now=now, otherwise=NotAShow)
     end_goal(show, ended_at=now.replace(microsecond=0))
@@ -59,8 +60,8 @@ def end_show(goal_id: str, *, now: datetime, by: Author | None, reason: str = ""
 def extend_show(goal_id: str, *, seconds: int, now: datetime, by: Author | None) -> Goal:
     """Let the live show last longer. Its target grows, so the access ends later, and payers get new credentials.
 
-    The added time must not overlap another show of the session. The timeline names the author `by`. Runs in the
-    caller's transaction. Not idempotent.
+    The added time must not overlap another show of the session. The timeline and the record of changes name the
+    author `by`. Runs in the caller's transaction. Not idempotent.
     """
     show = live_show(goal_id, now=now, otherwise=NotAShow)
     check_changes_left(show)

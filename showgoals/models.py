@@ -70,7 +70,7 @@ class ShowFundingGoal(Goal):
         fold_into_breakdown(str(self.pk))
 
     def changes_at_end(self, ended_at: datetime) -> dict[str, Any]:
-        """Return the fields that let the goal lapse unless it gets a show."""
+        """Return the fields that let the goal lapse unless it gets a show; none if it is settled or has a show."""
         waits = self.settlement is None and self.context.show_goal_id is None
         return {"lapses_at": lapse_moment(self, since=ended_at), "settlement": None} if waits else {}
 

@@ -51,7 +51,7 @@ def _find_payment(viewer_id: str, funding_goal_id: str, version: int) -> None:
     """
     del version  # only part of the cache's key
     paid = {"funding_goal_id": funding_goal_id, "viewer_id": viewer_id}
-    # Many viewers ask at once, and the ORM would take longer than MongoDB itself takes.
+    # Many viewers ask at the same time. This query avoids the ORM, which would take longer than MongoDB itself.
     if collection(CONTRIBUTIONS).find_one(paid, {"_id": False, "viewer_id": True}) is not None:
         return
     if not _is_in_breakdown(viewer_id, [funding_goal_id]):
@@ -107,7 +107,7 @@ def awaited_funding_goals(streamer_id: str) -> list[str]:
 
 
 def _lapsed(funding_goals: list[ObjectId]) -> set[ObjectId]:
-    """Return those of the funding goals that are settled. These have no show, and will never get one."""
+    """Return the ids of those funding goals that are settled. The caller passes only goals without a show."""
     if not funding_goals:
         return set()
     settled = {"_id": {"$in": funding_goals}, "settlement": {"$ne": None}}

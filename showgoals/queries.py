@@ -62,9 +62,10 @@ def awaiting_show(goal_id: str, funding_goal_id: str) -> AwaitingShow:
 
 
 def _row(goal_id: ObjectId, funding_goal_id: ObjectId) -> Row | None:
-    """Return the pipeline's row.
+    """Return the pipeline's row, or None if a goal or the session is missing.
 
-    The ids of 450,000 or more viewers don't fit into the row, so a second query reads them.
+    The ids of 450,000 or more viewers don't fit into the row. A second query reads the row without them, and
+    `stream_viewers` reads the ids.
     """
     pipeline = awaiting_show_pipeline([goal_id, funding_goal_id])
     try:

@@ -29,8 +29,8 @@ SHOW_SECONDS = 24 * 60 * 60
 FUNDING_TARGET = 10**9
 AMOUNT = 1_000_000
 LONGEST_AHEAD = timedelta(days=365)
-# Today, Unix seconds have 10 digits, and Unix milliseconds have 13. A number with fewer than 10 digits is a duration,
-# such as 600 seconds.
+# Today, Unix seconds have 10 digits, and Unix milliseconds have 13. A number with fewer than 10 digits is taken
+# for a duration, such as 600 seconds.
 EARLIEST_MOMENT = 10**9
 LOOKS_LIKE_MILLISECONDS = 10**11
 PRODUCT_ID = RegexValidator(r"\A[A-Za-z0-9_.\-]{1,128}\Z", _("Use 1 to 128 of A-Z a-z 0-9 _ . -"), "invalid_characters")
@@ -138,8 +138,8 @@ class ShowFundingGoalBody(StrictSerializer):
 def refuse_past_exp(exp: datetime | None, *, now: datetime) -> None:
     """Raise ValidationError if a funding goal with this `exp` would be closed at once.
 
-    This check isn't part of the body's validation, because a repeated request (with `Idempotency-Key`) gets the first
-    response even if its `exp` has passed since.
+    This check isn't part of the body's validation, because a repeated request (with `Idempotency-Key`) must get the
+    first response even if its `exp` has passed since.
     """
     if exp is not None and exp <= now:
         raise serializers.ValidationError({"exp": [ErrorDetail(str(_("Must lie in the future.")), "in_the_past")]})

@@ -44,7 +44,7 @@ def end_session(
         cancel_show_goal(str(show.pk), now=now, cause=CancelReason.SESSION_ENDED, by=by)
     for goal, status in goals.items():
         if status in (GoalStatus.LIVE, GoalStatus.OPEN):
-            # If the end of a goal has passed and its queued message has not ended it yet, that end is stored.
+            # If the end of a goal has passed, but no message has ended the goal yet, the end that has passed is stored.
             end_goal(goal, ended_at=min(now, goal.ends_at or now).replace(microsecond=0))
     for goal in _without_show(_goals(session)):
         lapse(goal, {}, reason=LapseReason.SESSION_ENDED, now=now)

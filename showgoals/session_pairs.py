@@ -13,7 +13,7 @@ from mongodb.collections import collection
 from sessions_app.models import Session, ShowGoalPair
 from showgoals.errors import TooManyOpenGoals
 
-# One transaction ends a session together with its goals, so their number is limited.
+# One transaction ends a session together with its open goals, so the number of these goals is limited.
 MOST_OPEN_GOALS = 20
 MOST_PAIRS = 50
 GOALS = Goal._meta.db_table

@@ -132,7 +132,8 @@ def reconcile_contributions() -> int:
 def note_overlaps(show_id: str) -> int:
     """Note on the timelines which shows this one overlaps because it began late.
 
-    The timelines of this show and of the others get rows. Return the number of the others. A rerun repeats the rows.
+    The timelines of this show and of the others get rows. Return the number of those other shows.
+    A rerun appends the rows again.
     """
     others = overlaps_of(Goal.objects.get(pk=show_id))
     for other in others:
@@ -169,7 +170,10 @@ def _create(request: ShowRequest, *, nbf: datetime, now: datetime) -> Goal:
 
 
 def _funding_goal(request: ShowRequest) -> Goal:
-    """Return the streamer's funding goal. Later checks refuse a goal that is open or has a show, with a 409."""
+    """Return the streamer's funding goal. Raise FundingGoalNotFound if the session has no such goal of the streamer.
+
+    Later checks refuse a goal that is open or has a show, with a 409.
+    """
     for goal in fetch(ShowFundingGoal.objects.filter(pk=request.funding_goal_id)):
         if goal.metadata.user_id == request.user_id and goal.conditions.session_id == request.session_id:
             return goal

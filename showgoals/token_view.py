@@ -73,7 +73,7 @@ def _head(session_id: str) -> SessionHead:
 
 
 def _paid_window(session: SessionHead, user_id: str, *, now: datetime) -> ShowWindow | None:
-    """Return the open window that the user has paid for. Overlapping shows may have different payers."""
+    """Return the open window that the user has paid for, or None. Overlapping shows may have different payers."""
     for show in windows.of(session.session_id, session.version):
         if show.is_open(now) and is_payer(user_id, show.funding_goal_id, version=session.version):
             return show

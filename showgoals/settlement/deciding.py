@@ -54,8 +54,9 @@ class AlreadyDecided(ProductError):
 def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by: Author, now: datetime) -> Goal:
     """Decide what becomes of the payments of a funding goal. The timeline has the `reason` and the author `by`.
 
-    The payments must be in question, or the goal must have no show and never lapse, because an earlier release has
-    closed it. Runs in the caller's transaction. Idempotent: a second call with the same outcome changes nothing.
+    The payments must be in question, unless an earlier release has closed the goal and it has no show. Such a goal does
+    not lapse by itself. Runs in the caller's transaction. Idempotent: a second call with the same outcome changes
+    nothing.
     """
     goal = goal_of_kind(ShowFundingGoal, goal_id, otherwise=NotAFundingGoal)
     if goal.settlement is not None and goal.settlement.state in OUTCOMES:
@@ -116,7 +117,7 @@ def _question(goal: Goal) -> Document:
     if goal.settlement is not None:
         return {"settlement.state": SettlementState.IN_QUESTION.value}
     if waits_because(goal) is LapseReason.SHOW_CANCELLED:
-        # This change and a revival both write to the show. If they run at once, MongoDB aborts one of the transactions.
+        # This change and a revival both write to the show. If they coincide, MongoDB aborts one of the transactions.
         show_id = ObjectId(goal.context.show_goal_id)
         if change_goal({"_id": show_id, "cancelled_at": {"$ne": None}}, {}) is None:
             raise NotInQuestion(goal_id=str(goal.pk))

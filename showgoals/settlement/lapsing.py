@@ -1,7 +1,7 @@
 """Lapses funding goals that get no show. Their payments are then due back.
 
 After a funding goal has closed, or after its show was cancelled, it waits for a show until `lapses_at`. That field is
-null while the goal has a show. It is also null if an earlier release has closed the goal.
+null at all other times. It is also null if an earlier release has closed the goal.
 """
 
 from collections.abc import Iterable
@@ -45,8 +45,8 @@ def withdraw_lapse(funding_goal: Goal) -> None:
 def await_revival(funding_goal_id: str, *, cancelled_at: datetime) -> datetime | None:
     """Let the funding goal of a cancelled show lapse unless the show is revived in time. Return when it will lapse.
 
-    Return None if the funding goal is settled, or if an earlier release has closed it and a person has to decide. Runs
-    in the caller's transaction.
+    Return None if the funding goal is missing or settled, or if an earlier release has closed it and a person has to
+    decide. Runs in the caller's transaction.
     """
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None:
@@ -77,9 +77,9 @@ def check_not_settled(funding_goal_id: str) -> None:
 
 
 def lapse(goal: Goal, condition: Document, *, reason: LapseReason, now: datetime) -> bool:
-    """Lapse the funding goal if it meets the condition and is not settled, and announce that. Tell whether it lapsed.
+    """Lapse the funding goal if it meets the condition and is not settled. Return whether it lapsed.
 
-    Runs in the caller's transaction.
+    The lapse is announced. Runs in the caller's transaction.
     """
     verdict = Verdict(state=SettlementState.REFUND_DUE, reason=reason.value)
     changes = {"lapsed_version": NEXT_VERSION}
@@ -94,7 +94,8 @@ def lapse(goal: Goal, condition: Document, *, reason: LapseReason, now: datetime
 def lapse_if_due(funding_goal_id: str, lapses_at: datetime, *, now: datetime) -> str:
     """Lapse the funding goal if it still lapses at `lapses_at`, and the database's clock has reached that moment.
 
-    Return the outcome of the task. Runs in the caller's transaction.
+    Return the outcome of the task: "lapsed", "not_lapsable", "has_show" or "too_early". Runs in the caller's
+    transaction.
     """
     goal = ShowFundingGoal.objects.filter(pk=funding_goal_id).first()
     if goal is None or goal.settlement is not None or goal.lapses_at != lapses_at:

@@ -72,7 +72,7 @@ def is_as_sold(show: Goal, funding_goal: Goal) -> bool:
 
 
 def settle_proven() -> int:
-    """Settle the funding goals whose shows had no evidence but now have a recording. Return how many were settled.
+    """Settle the funding goals of shows that lacked evidence and now have a recording. Return how many were settled.
 
     Their payments are then earned.
     """

@@ -45,7 +45,7 @@ def settlement_data(funding_goal: Goal, *, now: datetime) -> dict[str, Any]:
 def outcomes_as_csv(funding_goal_id: str) -> Iterator[str]:
     """Yield the parts of a CSV file with a row for each payer. The amounts add up to the settlement's total.
 
-    MongoDB reads the goal once and streams its payers, so all rows show the same moment.
+    MongoDB reads the goal once and streams its payers, so all rows show the goal at the same moment.
     """
     lines = _lines(_payers(funding_goal_id), excluded_from(funding_goal_id))
     # A part has many lines, because every layer that sends the file is called once for each part.

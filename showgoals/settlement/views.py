@@ -59,9 +59,9 @@ class SettlementView(ApiView):
     def post(self, request: Request, goal_id: str) -> Response:
         """Decide what becomes of the payments.
 
-        The state must be `in_question`. It may also be `awaiting_show` if an earlier release has closed the funding
-        goal, because such a goal does not lapse by itself. `reason` is put on the timeline. Idempotent: a second call
-        with the same outcome keeps the first reason.
+        The state must be `in_question`, or `awaiting_show` if an earlier release has closed the funding goal. Such a
+        goal does not lapse by itself. `reason` is put on the timeline. Idempotent: a second call with the same outcome
+        keeps the first reason.
         """
         body = DecisionBody(data=request.data)
         body.is_valid(raise_exception=True)
