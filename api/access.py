@@ -1,8 +1,8 @@
 """The roles in which each call may be made. A view declares them in `access` (docs/adr/0026-access.md).
 
-This module refuses a call only if its token is missing, with 401, or if its key lacks the scope, with 404. Invalid
-tokens are refused by `authentication.py`. The apps `goals` and `sessions_app` call `roles_of_call` to check whether the
-caller may see a goal or session. A caller who may not see it gets 404, so ids can't be probed.
+This module refuses only calls that need a token but have none (401), and calls whose key lacks the scope (404).
+Invalid tokens are refused by `authentication.py`. The apps `goals` and `sessions_app` call `roles_of_call` to check
+whether the caller may see a goal or session. A caller who may not see it gets 404, so ids can't be probed.
 """
 
 import re
@@ -30,9 +30,9 @@ _HINT = "Set `access`, e.g. access = {'get': (SIGNED_IN,)}; a viewset's keys are
 class Role:
     """A role in which a call may be made; `name` is its name in the docs.
 
-    If a role does not need a token, the view itself checks whether the caller has the role. Apps define more roles.
-    Staff who have a role's `permission` have the role; superusers have every permission. A partner's server has the
-    role if its key has the `scope`; the scope READ allows only calls that read.
+    If a role does not need a token, the view itself checks whether the caller has the role. Staff who have a role's
+    `permission` have the role; superusers have every permission. A partner's server has the role if its key has the
+    `scope`; the scope READ allows only calls that read. Other apps define more roles.
     """
 
     name: str

@@ -7,14 +7,14 @@ from django.http import HttpRequest
 from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
-# The length in bits of the prefix that a provider assigns to one household or server. A prefix has 2^64 addresses.
+# The length in bits of the prefix that a provider assigns to one household or server. The prefix covers 2^64 addresses.
 IPV6_PREFIX = 64
 
 AnyRequest = Request | HttpRequest
 
 
 def caller_network(request: AnyRequest) -> str:
-    """Return the caller's IPv4 address or IPv6 network.
+    """Return the caller's IPv4 address or IPv6 network, or "unknown" if the address can't be read.
 
     Only the entries of `X-Forwarded-For` that our own proxies wrote are trusted. The setting PROXIES is the number of
     these proxies.

@@ -47,12 +47,15 @@ class AccountAdmin(WithPermissionNames, RecordedAdmin, UserAdmin[User]):
         return {**flags, "groups": groups, "user_permissions": permissions}
 
     def user_change_password(self, request: HttpRequest, id: str, form_url: str = "") -> HttpResponse:  # noqa: A002
-        """Set the password and record the change in one transaction."""
+        """Show the form, or set the password and record the change in one transaction."""
         change = partial(super().user_change_password, request, id, form_url)
         return run_in_transaction(change) if request.method == "POST" else change()
 
     def log_change(self, request: HttpRequest, obj: User, message: Any) -> Any:
-        """Record that the password was changed. All other changes are recorded where they are written."""
+        """Record that the password was changed, which is the only change that is logged inside a transaction.
+
+        All other changes are recorded where they are written.
+        """
         if in_transaction():
             record_change("set_password", obj, by=author(request.user), about=[str(obj.pk)])
         return super().log_change(request, obj, message)

@@ -24,7 +24,7 @@ from api.counted import Counted
 # The lookups that Django's filters use. Other lookups in an address are refused: `started__year=10**20` makes a query
 # fail, and `username__regex` can make one very slow.
 FILTERED_BY = frozenset({"", "exact", "isnull", "in", "gte", "lt", "id__exact"})
-# The URL of the list of changes (desk/changes/admin.py).
+# The name of the URL of the list of changes (desk/changes/admin.py).
 CHANGES = "admin:api_changerecord_changelist"
 
 
@@ -45,14 +45,14 @@ class Page:
 
 
 class Site(AdminSite):
-    """Django's site, which applies the checks of this module to every model, whichever package registers it."""
+    """An admin site that applies the checks of this module to every model, whichever package registers the model."""
 
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self.pages: list[Page] = []
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
-        """Return the apps with their models. Add the pages that the user may see to the models of their apps."""
+        """Return the apps. The models of each app are followed by those pages of the app that the user may see."""
         apps = super().get_app_list(request, app_label)
         for app in apps:
             own = [page for page in self.pages if page.app == app["app_label"] and may(request, page.permission)]
@@ -72,7 +72,7 @@ class Site(AdminSite):
         admin_class: type[ModelAdmin[Any]] | None = None,
         **options: Any,
     ) -> None:
-        """Register the model with a subclass of its admin class, which adds the checks of this module."""
+        """Register the models with a subclass of the admin class. The subclass adds the checks of this module."""
         own = admin_class or ModelAdmin
         counted = own.paginator if own.paginator is not Paginator else Counted
         careful = type(own.__name__, (_Careful, own), {"__module__": own.__module__, "paginator": counted})
@@ -80,7 +80,7 @@ class Site(AdminSite):
 
 
 class _Careful(ModelAdmin[Any]):
-    # Counts beside the choices of a filter would read the whole collection for each choice.
+    # To show a count beside each choice of a filter, Django would read the whole collection for each choice.
     show_facets = ShowFacets.NEVER
     # Counting all rows would also read the whole collection.
     show_full_result_count = False
@@ -112,7 +112,10 @@ class _Careful(ModelAdmin[Any]):
     def history_view(
         self, request: HttpRequest, object_id: str, extra_context: dict[str, Any] | None = None
     ) -> HttpResponse:
-        """Redirect to the list of the object's changes. Raises PermissionDenied."""
+        """Redirect to the list of the object's changes, or to the admin's front page if there is no such object.
+
+        Raises PermissionDenied if the user may not see the object or the list of changes.
+        """
         del extra_context
         found = self.get_object(request, unquote(object_id))
         if found is None:

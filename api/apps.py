@@ -17,7 +17,7 @@ class ApiConfig(AppConfig):
     def ready(self) -> None:
         """Register checks, receivers and the admin's login form.
 
-        With LOG_FORMAT=json, also send Python's warnings to the log, because they would be lines that are not JSON.
+        With LOG_FORMAT=json, also send Python's warnings to the log. Otherwise they would be lines that are not JSON.
         """
         from api import access, accounts, checks  # noqa: F401, PLC0415 - not before the apps are loaded
         from api.admin_login import LimitedLoginForm  # noqa: PLC0415 - likewise

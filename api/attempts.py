@@ -1,4 +1,4 @@
-"""Attempts to sign in. Each counts as a failure until it succeeds, so simultaneous guesses cannot all pass.
+"""Attempts to sign in. Each counts as a failure until it succeeds, so simultaneous guesses cannot exceed a limit.
 
 If many clients try the same name at the same time, those over the limit are told to try again in a moment. By then,
 most of the other attempts are decided.
@@ -32,7 +32,7 @@ _PURPOSE = "names in the counts of sign-ins"
 
 @dataclass(frozen=True, slots=True)
 class Attempt:
-    """An attempt from a place. It has been counted under the keys in `counted`."""
+    """An attempt that has been counted under the keys in `counted`. `place` is a hash of the address and the name."""
 
     at: datetime
     place: str = ""
@@ -56,7 +56,7 @@ class Attempt:
 
 
 def begin_attempt(request: AnyRequest | None, username: str) -> Attempt:
-    """Count an attempt. Raises Throttled if a limit is reached, whether or not the name exists.
+    """Count an attempt and return it. Raises Throttled if a limit is reached, whether or not the name exists.
 
     Nothing is counted if there is no request, as in a shell, or if THROTTLE is off.
     """
@@ -93,7 +93,7 @@ def _is_known(place: str, now: datetime) -> bool:
 
 
 def _places() -> Any:
-    # One server's acknowledgement is enough: a place lost in an election is known again after the next sign-in.
+    # One MongoDB server's acknowledgement is enough: if an election loses a place, the next sign-in stores it again.
     return connection.get_collection(_PLACES, write_concern=WriteConcern(1))
 
 
@@ -102,5 +102,5 @@ def _key_and_rate(scope: str, who: str) -> tuple[str, Rate]:
 
 
 def _hidden(text: str) -> str:
-    """Return a keyed hash, because people type passwords into the wrong field, and because addresses are private."""
+    """Return a keyed hash of the text: people type passwords into the wrong field, and addresses are private."""
     return hmac.digest(key_for(_PURPOSE), text.encode(), "sha256").hex()[:32]

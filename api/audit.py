@@ -57,11 +57,11 @@ def record_change(
     about: Iterable[str] = (),
     reason: str = "",
 ) -> None:
-    """Record a change of the subject in the open transaction, or at once if there is none.
+    """Record a change of the subject in the open transaction, or immediately if there is none.
 
-    `action` is the name of the use case. `subject_id` is needed if the subject is only a class. `before` and `after`
-    have the values that differ, without secrets, and without what `forget_user` removes from users. `about` has the ids
-    of the users whom the change concerns.
+    `action` is the name of the use case. `subject_id` is needed if the subject is a class. `before` and `after`
+    have the values that differ, without secrets, and without the data that `forget_user` removes from users. `about`
+    has the ids of the users whom the change concerns.
     """
     record = {
         "_id": new_id(),

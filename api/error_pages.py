@@ -52,7 +52,7 @@ SITE, HOME, AGAIN, REQUEST = _("Show goals"), _("Go to the front page of the adm
 
 
 class BadRequest(ProductError):
-    """The request is malformed: not HTTP, an unknown host name, too many parameters."""
+    """The request is malformed. For example, it is not HTTP, names an unknown host, or has too many parameters."""
 
     code = "bad_request"
     status = 400
@@ -60,7 +60,7 @@ class BadRequest(ProductError):
 
 
 class CsrfFailed(ProductError):
-    """A form came without Django's CSRF token."""
+    """A form was sent without a valid CSRF token."""
 
     code = "permission_denied"
     status = 403
@@ -84,7 +84,7 @@ class UriTooLong(ProductError):
 
 
 class ExpectationFailed(ProductError):
-    """`Expect` has another value than `100-continue`."""
+    """`Expect` has a value other than `100-continue`."""
 
     code = "expectation_failed"
     status = 417
@@ -111,7 +111,7 @@ def permission_denied(request: HttpRequest, exception: Exception) -> HttpRespons
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """Return the problem, or the page, for a form without a CSRF token."""
+    """Return the problem, or the page, for a form without a valid CSRF token."""
     del reason
     return _page(HTTPStatus.FORBIDDEN, FORM_EXPIRED) if _is_admin(request) else problem_page(CsrfFailed())
 

@@ -1,6 +1,6 @@
 """Entity tags. With a request, a client may send the tag of what it has read before.
 
-A read gets 304 if nothing has changed since that read. A write is refused if something has changed.
+If nothing has changed since then, a read gets 304. If something has changed, a write is refused.
 
 Source: RFC 9110, sections 8.8.3 and 13.1.
 """

@@ -51,7 +51,7 @@ class SecondsFormField(forms.Field):
     default_error_messages = {"invalid_seconds": _("Must be a moment in Unix seconds.")}
 
     def to_python(self, value: Any) -> datetime | None:
-        """Return the moment. Refuse milliseconds, which have 13 digits."""
+        """Return the moment, or None for an empty value. Refuse milliseconds, which have 13 digits."""
         if not value:
             return None
         if not _SECONDS.fullmatch(value):
@@ -114,7 +114,7 @@ def _unknown(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorD
 
 
 def _blank(request: Request, filters: dict[str, Any]) -> dict[str, list[ErrorDetail]]:
-    """Find filters without a value, which django-filter would ignore, and lists with an empty value."""
+    """Return an error for each filter without a value, which django-filter would ignore, or with an empty list item."""
     blank = ErrorDetail(str(CharField.default_error_messages["blank"]), "blank")
     query = request.query_params
     return {name: [blank] for name in filters if name in query and "" in _values(query[name], filters[name])}

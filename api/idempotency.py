@@ -66,7 +66,7 @@ class IdempotencyInProgress(ProductError):
 
 @raises(IdempotencyKeyRequired, InvalidIdempotencyKey)
 def require_key(request: Request) -> None:
-    """Raise IdempotencyKeyRequired if the request has no key."""
+    """Raise IdempotencyKeyRequired if the request has no key, or InvalidIdempotencyKey if the key is invalid."""
     if _key(request) is None:
         raise IdempotencyKeyRequired
 
@@ -80,8 +80,8 @@ def respond_once(request: Request, effect: Callable[[], Any], *, status: int = 2
     key's record is written once, not twice.
 
     The key's record is the first write of the effect's transaction. So after an error or a crash nothing is stored, and
-    the client can use the key again. A concurrent second request conflicts with the open write of the first. Errors of
-    the effect are raised.
+    the client can use the key again. A concurrent second request conflicts with the open write of the first. Errors
+    of the effect are raised unchanged.
     """
     key = _key(request)
     if key is None:

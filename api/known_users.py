@@ -56,12 +56,15 @@ class KnownUsers:
         self._kept: dict[str, tuple[float, KnownUser]] = {}
 
     def get(self, user_id: str) -> User | None:
-        """Return the active user as read at most KEPT_SECONDS ago, or None if there is none."""
+        """Return the active user as read at most KEPT_SECONDS ago, or None if there is no active user with this id."""
         known = self._get(user_id)
         return None if known is None else known.user()
 
     def holder(self, claims: Claims) -> User | None:
-        """Return the active user of a token, as read at most KEPT_SECONDS ago, or None if the token was ended."""
+        """Return the active user of a token, as read at most KEPT_SECONDS ago.
+
+        Return None if there is no such user, or if the token was ended.
+        """
         known = self._get(claims.user_id)
         if known is not None and claims.epoch > known.epoch:
             # The token was issued after this process read the user.
@@ -83,7 +86,10 @@ class KnownUsers:
         return known if now < until else self._read(user_id, until=now + KEPT_SECONDS)
 
     def _read(self, user_id: str, *, until: float) -> KnownUser | None:
-        """Read the user. Callers compute `until` before the read, because the account may change right after it."""
+        """Read, keep and return the user, or return None if there is no active user with this id.
+
+        Callers compute `until` before the read, because the account may change right after the read.
+        """
         active = {"$match": {"_id": ObjectId(user_id), "is_active": True}}
         found = next(collection(USERS).aggregate([active, WITH_ACCOUNT]), None)
         if found is None:

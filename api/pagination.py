@@ -127,15 +127,15 @@ class Place:
 class PlacedPages(CursorPages, ABC):
     """Pages of rows that each have a place. A subclass reads the rows and returns their places.
 
-    A cursor names the place of a row, not a number of rows, so rows that are added meanwhile neither hide nor repeat
-    others.
+    A cursor names the place of a row, not a number of rows. So if rows are added meanwhile, no other row is left out or
+    returned twice.
     """
 
     @abstractmethod
     def read(self, source: Any, limit: int, *, is_backward: bool) -> list[Any]:
         """Return up to `limit` rows beyond the cursor, the nearest first.
 
-        The cursor's offset says whether the row that it names is included.
+        The cursor's offset says whether the row that the cursor names is included.
         """
 
     @abstractmethod
@@ -177,7 +177,7 @@ class NewestFirst(PlacedPages):
     """Pages of rows in the order of a moment. Rows of the same millisecond are ordered by id.
 
     The query's `order` may choose from `orders`. Ids alone would not order rows by time, because ids that two processes
-    make within the same second are in no order. Rows without the moment come before all others in ascending order, as
+    make within the same second are in no order. In ascending order, rows without the moment come before all others, as
     in MongoDB's indexes.
     """
 
@@ -224,8 +224,8 @@ class NewestFirst(PlacedPages):
     def _beyond(self, cursor: Cursor, *, descending: bool, has_gaps: bool) -> list[Q]:
         """Return the conditions of the rows beyond the cursor.
 
-        The cursor's offset says whether the row that it names is included. The second term of `dated` alone would find
-        the rows. The first term gives the index a bound, which an `OR` does not.
+        The cursor's offset says whether the row that the cursor names is included. The second term of `dated` alone
+        would find the rows. The first term gives the index a bound, which an `OR` does not.
         """
         place, side = Place.parse(str(cursor.position).removeprefix(self.mark)), "lt" if descending else "gt"
         equals = Q((f"pk__{side}e" if cursor.offset else f"pk__{side}", place.pk))

@@ -10,7 +10,7 @@ from threading import BoundedSemaphore
 
 from rest_framework.exceptions import Throttled
 
-# Each process checks one password at a time, and there are as many processes as cores.
+# Each process checks one password at a time. A server has one process for each core, but at least two.
 AT_ONCE = 1
 # Each waiting sign-in holds a thread. ops/asgi.py has enough threads for all of them.
 MOST_WAITING = 8
@@ -20,7 +20,7 @@ RETRY_AFTER_SECONDS = (1, 2, 3)
 
 
 class PasswordGate:
-    """Lets `at_once` threads through at a time. `waiting` more threads may wait. All others are refused at once."""
+    """Lets `at_once` threads through at a time. `waiting` more threads may wait. All others are refused immediately."""
 
     def __init__(self, *, at_once: int = AT_ONCE, waiting: int = MOST_WAITING) -> None:
         self._places = BoundedSemaphore(at_once + waiting)

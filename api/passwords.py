@@ -21,13 +21,13 @@ from api.known_users import USERS, WITH_ACCOUNT, KnownUser
 from api.password_gate import gate
 from mongodb.collections import collection, connection
 
-# Stands for the hash of a user who does not exist. No password matches it, and a check against it takes as long as one
+# Stands for the hash of a user who does not exist. No password matches it. A check against it takes as long as a check
 # against the hash of a user.
 _NOBODYS = "!"
 
 
 class Argon2Hasher(Argon2PasswordHasher):
-    """Argon2id with the parameters that OWASP recommends: 19 MiB and one thread.
+    """Argon2id with the parameters that OWASP recommends: 19 MiB, two iterations and one thread.
 
     With Django's parameters, a sign-in takes 100 MiB and eight threads, so a few sign-ins would take all cores.
     """

@@ -15,7 +15,7 @@ OF_EACH_MODEL = {
 
 
 class WithPermissionNames:
-    """Makes a page's forms list permissions by the names of this module."""
+    """Makes a page's forms show each permission with the name that `name_of` returns."""
 
     def formfield_for_manytomany(self, db_field: Any, request: Any, **kwargs: Any) -> Any:
         """Return the field of the form."""

@@ -38,11 +38,14 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
     change_form_template = "admin/recorded.html"
 
     def facts(self, saved: Any) -> dict[str, Any]:
-        """Return the facts that the record keeps of the object: no secrets, and nothing that `forget_user` removes."""
+        """Return what the record keeps about the object: no secrets, and nothing that `forget_user` removes."""
         raise NotImplementedError
 
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
-        """Keep the digest of the values that were first shown, even if the form is shown again because of a mistake."""
+        """Return the page. Its form has a digest of the values that were first shown.
+
+        If the form is shown again because of a mistake, the digest stays the same.
+        """
         if kwargs.get("change"):
             is_new = request.method != "POST"
             context[SEEN] = _digest(context["adminform"].form) if is_new else request.POST.get(SEEN, "")
@@ -55,7 +58,7 @@ class RecordedAdmin(admin.ModelAdmin[Any]):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show an outdated page anew, with a message."""
+        """Return the page. If nothing was changed, or the page was outdated, redirect and show a message."""
         try:
             return super().changeform_view(request, object_id, form_url, extra_context)
         except NothingChanged:

@@ -14,7 +14,7 @@ request_id: ContextVar[str] = ContextVar("request_id", default=NO_REQUEST)
 
 
 def current_request_id() -> str:
-    """Return the id of the current request, or of the request that queued the running task. Without one, return "-"."""
+    """Return the id of the current request, or of the request that queued the running task, or else "-"."""
     return request_id.get()
 
 

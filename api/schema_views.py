@@ -15,7 +15,7 @@ from api.views import PublicView
 CACHE_CONTROL = "public, max-age=300"
 
 
-# These renderers only name the media types of a view. They render nothing but problems, which are JSON.
+# These renderers name the media types of a view. They render only problems, which are JSON.
 class Yaml(JSONRenderer):
     media_type = "application/yaml"
     format = "yaml"

@@ -25,7 +25,7 @@ FILES = "/static/"  # static files get no policy, because the policy of the page
 
 
 class SecurityHeadersMiddleware:
-    """Sets the headers on every response, including those of other middleware. Django's own middleware adds HSTS."""
+    """Sets the headers on every response, even on a response of other middleware. Django's middleware adds HSTS."""
 
     def __init__(self, get_response: Handler) -> None:
         self.get_response = get_response

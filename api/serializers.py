@@ -35,7 +35,7 @@ class StrictSerializer(SharedFields):
     """
 
     def to_internal_value(self, data: Any) -> Any:
-        """Validate the fields. Report unknown names together with the errors of fields."""
+        """Return the validated fields. Raises ValidationError with the unknown names and the errors of known fields."""
         if not isinstance(data, Mapping):
             wrong_type = ErrorDetail(str(_("Must be an object.")), "invalid_type")
             raise ValidationError({api_settings.NON_FIELD_ERRORS_KEY: [wrong_type]})

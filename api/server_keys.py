@@ -112,7 +112,7 @@ def _revoke(key: ServerKey) -> bool:
 
 
 def _note_use(found: Document) -> None:
-    """Note that the key is used, at most about once a minute."""
+    """Store the time at which the key was used, at most about once a minute."""
     now, last = clock.now(), found.get("last_used_at")
     if last is None or now - last.replace(tzinfo=UTC) > NOTED_EVERY:
         quick_collection(KEYS).update_one({"_id": found["_id"]}, {"$set": {"last_used_at": now}})

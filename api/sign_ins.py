@@ -26,8 +26,8 @@ from mongodb.transactions import run_in_transaction
 logger = logging.getLogger(__name__)
 
 SIGN_INS = SignIn._meta.db_table
-# A token that is used again within this time gets the same new tokens, because a response may be lost, or two tabs may
-# share the token.
+# If a token is used again within this time, the client gets the same new tokens, because a response may be lost, or two
+# tabs may share the token.
 REPEATABLE = timedelta(seconds=30)
 # The number of rotations whose times are kept, for a client that rotates several times within REPEATABLE.
 ROTATIONS_KEPT = 10
@@ -36,7 +36,7 @@ SIGN_OUTS_KEPT = 50
 
 
 class NotRefreshable(Exception):
-    """The refresh token was used before, or its sign-in has ended."""
+    """The refresh token was first used longer than REPEATABLE ago, or its sign-in has ended."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +53,10 @@ def new_sign_in() -> str:
 
 
 def rotate(used: Claims) -> Rotation:
-    """Use a refresh token. Another use within REPEATABLE returns the same rotation again. Raises NotRefreshable.
+    """Use a refresh token, and return the rotation. Raises NotRefreshable.
 
-    If the token was first used longer ago, two clients have it, and one may have stolen it. So the sign-in is ended.
+    If the token was first used less than REPEATABLE ago, return the same rotation again. If it was first used longer
+    ago, two clients have it, and one may have stolen it. So the sign-in is ended.
     """
     stored = _find(used.sign_in)
     number = _newest(stored) if used.is_legacy else used.number
@@ -95,7 +96,7 @@ def _newest(stored: Document | None) -> int:
 
 
 def _advance(used: Claims, number: int) -> Document | None:
-    """Note that the token with this number is used now, and return the sign-in.
+    """Store that the token with this number is used now, and return the sign-in.
 
     If the token was used before, or the sign-in has ended, return the sign-in as it is stored.
     """

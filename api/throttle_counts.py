@@ -27,14 +27,14 @@ logger = logging.getLogger(__name__)
 UNIT_SECONDS = {"s": 1, "min": 60, "hour": 3600, "day": 86400}
 _RATE = re.compile(rf"([1-9][0-9]{{0,8}})/({'|'.join(UNIT_SECONDS)})")
 COLLECTION = ThrottleCount._meta.db_table
-# A `Tally` writes once a caller has used more than 1/UNSEEN_SHARE of its rate. So callers with one request each cause
-# no writes, however many they are.
+# A `Tally` writes a caller's requests in batches, each slightly larger than 1/UNSEEN_SHARE of the rate. So if the
+# rate allows at least UNSEEN_SHARE requests, callers with one request each cause no writes, however many they are.
 UNSEEN_SHARE = 50
 # A process remembers this many windows, which takes about 15 MB. If there are more, it forgets all counts. Each caller
 # then gains at most a fiftieth of its rate.
 MOST_REMEMBERED = 50_000
-# The seconds to wait if a caller is refused only because some requests are undecided. Most of these requests are
-# decided by then.
+# If a caller is refused only because some requests are undecided, it is told to wait for one of these times. Most of
+# these requests are decided by then.
 MOMENT_SECONDS = (1, 2, 3)
 
 
@@ -67,7 +67,7 @@ class Window:
 def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
     """Return the window of the key at the moment `now`.
 
-    The windows of different keys end at different moments, so refused callers do not all come back at once.
+    The windows of different keys end at different moments, so refused callers do not all come back at the same time.
     """
     seconds = int(now.timestamp())
     offset = crc32(key.encode()) % rate.seconds
@@ -77,7 +77,7 @@ def window_of(key: str, rate: Rate, *, now: datetime) -> Window:
 
 
 def spend(key: str, rate: Rate, *, now: datetime) -> int:
-    """Count one request in the database at once, unlike a `Tally`.
+    """Count one request in the database immediately, unlike a `Tally`.
 
     `keep` or `give_back` decides later whether the request stays counted. Return 0 if the request is counted, else the
     seconds to wait. If the limit is reached only with undecided requests, some of them may be taken back, so the wait
@@ -135,7 +135,7 @@ class Tally:
         if _change(window, count=batch)["count"] <= rate.requests:
             return 0
         seen.is_spent = True
-        _log_refusal(key, window)  # only once in a window, so that a flood doesn't fill the log
+        _log_refusal(key, window)  # once for each window, so that a flood doesn't fill the log
         return window.seconds_left
 
     def forget(self) -> None:
@@ -155,7 +155,7 @@ def _log_refusal(key: str, window: Window) -> None:
 
 def _change(window: Window, **by: int) -> Document:
     """Add to the shared counts and return them."""
-    # One server's acknowledgement is enough, because a count that is lost in an election does no harm.
+    # The acknowledgement of one MongoDB server is enough: if a count is lost in an election, that does no harm.
     counts = connection.get_collection(COLLECTION, write_concern=WriteConcern(1))
     change = {"$inc": by, "$setOnInsert": {"expires_at": window.ends_at}}
     how: dict[str, Any] = {"upsert": True, "return_document": ReturnDocument.AFTER}

@@ -1,7 +1,8 @@
 """Rate limits: 429 `throttled` with `Retry-After`. The setting THROTTLE switches all of them on or off.
 
-A caller with a valid token is counted by user, every other caller by address. So the many viewers behind one address
-don't hinder each other, and a caller who guesses tokens is still stopped. Sign-ins are counted in `attempts.py`.
+A caller with a valid token is counted by user, a caller with a valid key by key, and every other caller by address. So
+the many viewers behind one address don't hinder each other, and a caller who guesses tokens is still stopped. Sign-ins
+are counted in `attempts.py`.
 """
 
 from typing import Any, cast
@@ -21,7 +22,7 @@ tally = throttle_counts.Tally()
 
 
 class CallerThrottle(BaseThrottle):
-    """The throttle of every view: counts a signed-in caller by user, any other caller by address."""
+    """The throttle of every view. It counts a caller by user or key, or by address if the caller has neither."""
 
     def __init__(self) -> None:
         self._seconds = 0

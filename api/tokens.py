@@ -29,7 +29,7 @@ _AUDIENCE = "api"
 _OPTIONS: jwt.types.Options = {"require": ["exp", "jti", "aud"], "verify_exp": False, "verify_iat": False}
 # What PyJWT raises for malformed tokens besides its own errors. A header with thousands of nested levels makes
 # json.loads raise RecursionError. A signed claim that is not a date (NaN, "x", null) makes the arithmetic with dates
-# raise another of these errors.
+# raise one of the other errors.
 _ODD = (ValueError, TypeError, OverflowError, OSError, RecursionError)
 _MOST = 2**40  # all times and numbers in our tokens are smaller
 

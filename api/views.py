@@ -100,7 +100,7 @@ class Unmatched(PublicView):
 
 
 def _refuse_other_types(request: Request) -> None:
-    """Raise NotAcceptable if `Accept` excludes the view's media types. Parameters such as charset are ignored."""
+    """Raise NotAcceptable if `Accept` excludes the renderer's media type. Parameters such as charset are ignored."""
     main, _slash, sub = request.accepted_renderer.media_type.partition("/")
     accepted = request._request.accepted_types  # noqa: SLF001 - DRF has no public name
     if request.headers.get("Accept") and not any(

@@ -1,4 +1,4 @@
-"""The cache. If it is unreachable, frozen or full, calls are misses instead of errors.
+"""The cache. If it is unreachable, frozen or full, calls return misses instead of raising errors.
 
 After a failure, requests skip the cache for a while instead of waiting for it one after another
 (docs/adr/0051-only-a-cache.md).
@@ -124,7 +124,7 @@ class ForgivingCache(BaseCache):
         return self._unless_away(partial(super().add, key, value, timeout, version), otherwise=False)
 
     def touch(self, key: Any, timeout: Any = DEFAULT_TIMEOUT, version: int | None = None) -> bool:
-        """Let the value expire at another time, and tell whether the cache has it."""
+        """Change the time at which the value expires, and tell whether the cache has the value."""
         return self._unless_away(partial(super().touch, key, timeout, version), otherwise=False)
 
     def delete(self, key: Any, version: int | None = None) -> bool:

@@ -1,8 +1,8 @@
 """The product's clock: this host's clock, or the database's if the host's is wrong (docs/adr/0054-clocks.md).
 
 The product counts the seconds since the host's boot, because nobody can set that counter. The *lead* is how far the
-database's clock is ahead of the counter. Once the lead is known, the product notices at once if somebody sets the
-host's clock. Until then, it uses the host's clock.
+database's clock is ahead of the counter. Until the lead is known, the product uses the host's clock. Once the lead is
+known, the product notices immediately if somebody sets the host's clock.
 """
 
 import math
@@ -59,7 +59,7 @@ def steady_seconds() -> float:
 
 
 def set_lead(lead: float, *, uncertainty: float = 0.0) -> None:
-    """Note by how many seconds the database's clock is ahead of `steady_seconds`, and end the doubt.
+    """Set by how many seconds the database's clock is ahead of `steady_seconds`, and end the doubt.
 
     The lead may be wrong by `uncertainty` seconds.
     """
@@ -76,7 +76,7 @@ def forget() -> None:
 
 
 def doubt() -> None:
-    """Note that the right time is not known, so that workers claim nothing until `set_lead` is called."""
+    """Treat the right time as unknown, so that workers claim nothing until `set_lead` is called."""
     _shared[_IS_IN_DOUBT] = True
 
 

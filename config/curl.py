@@ -10,8 +10,8 @@ from config.vendor_calls import PendingCall, VendorRequest
 
 MOST_KEPT_BYTES = 1024 * 1024  # the rest of a longer response is dropped
 
-# A code may have several names. libcurl now uses the shortest that is not in _OLD_NAMES. E_MULTI_* are codes of another
-# interface.
+# A code may have several names. libcurl now uses the shortest name that is not in _OLD_NAMES. E_MULTI_* are codes of
+# another interface.
 _OLD_NAMES = {"E_FTP_ACCESS_DENIED", "E_HTTP_NOT_FOUND", "E_SSL_CACERT", "E_SSL_PEER_CERTIFICATE"}
 _OLD_NAMES |= {"E_TFTP_DISKFULL", "E_TFTP_EXISTS"}
 _NAMES = {name for name in dir(pycurl) if name.startswith("E_") and not name.startswith("E_MULTI_")}
@@ -53,7 +53,7 @@ def prepare(curl: pycurl.Curl, request: VendorRequest, pending: PendingCall[Any]
 
 
 def ended_handles(multi: pycurl.CurlMulti) -> list[tuple[pycurl.Curl, str]]:
-    """Return the handles that have ended, each with the name of its error or "".
+    """Return the handles whose transfers have ended, each with the name of its error, or "" if there was none.
 
     The text of the error is left out, because it may quote the URL.
     """

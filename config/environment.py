@@ -56,7 +56,7 @@ def text(name: str, default: str = "", *, lines: bool = False) -> str:
 
 
 def integer(name: str, default: int) -> int:
-    """Return the variable as a whole number."""
+    """Return the variable as a whole number, or the default if it is not set."""
     value = text(name)
     if not value:
         return default
@@ -87,7 +87,7 @@ def items(name: str) -> list[str]:
 
 
 def json_object(name: str, default: dict[str, Any]) -> dict[str, Any]:
-    """Return the variable as a JSON object. No error shows its value, which may hold keys of a bucket."""
+    """Return the variable as a JSON object. No error shows its value, which may hold the access keys of a bucket."""
     value = text(name, lines=True)
     if not value:
         return default
@@ -117,7 +117,7 @@ def _kept(path: Path, length: int) -> str:
         temporary = path.with_suffix(f".{os.getpid()}")
         temporary.write_text(secrets.token_hex(length // 2), encoding="utf-8")
         temporary.chmod(0o600)
-        # Two processes may get here at once. link() succeeds only for the first.
+        # Two processes may get here at the same time. link() succeeds only for the first.
         try:
             os.link(temporary, path)
         except FileExistsError:

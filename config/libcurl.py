@@ -151,7 +151,7 @@ class Exchange(Generic[Call]):
         self._multi.perform()  # start the transfer before the next call is signed
 
     def _wait(self) -> None:
-        """Wait a short time, until a socket is ready, or until a pause is over and the next slot has come."""
+        """Wait until a socket is ready, or until a pause is over and the next slot has come, but only a short time."""
         pauses = [max(pending.resume_at, self._slots.next_at) - time.monotonic() for pending in self._paused]
         timers = [self._multi.timeout() / 1000] if self._multi.timeout() >= 0 else []
         seconds = max(0.0, min(LONGEST_WAIT_SECONDS, *pauses, *timers))

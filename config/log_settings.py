@@ -29,7 +29,7 @@ def log_settings(formatter: str) -> dict[str, Any]:
         },
         "root": {"handlers": ["stderr"], "level": "INFO"},
         "loggers": {
-            # These loggers use only the root's handler, because Django's and gunicorn's own do not add the request id.
+            # These loggers use only the root's handler, because the handlers of Django and gunicorn add no request id.
             **{name: {"level": "INFO", "propagate": True} for name in ("django", "gunicorn.access", "gunicorn.error")},
             # urllib3's debug lines and pymongo's command log can carry signatures and payloads.
             **{name: {"level": "WARNING"} for name in ("urllib3", "pymongo", "pusher")},

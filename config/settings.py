@@ -263,7 +263,7 @@ _RTC = {
     "byteplus": "sessions_app.rtc.byteplus.BytePlusRTC",
 }
 RTC_BACKEND = env.choice("RTC_BACKEND", tuple(_RTC), "console")
-# The id and the key sign the RTC token of every viewer, whichever backend starts the recordings.
+# Every viewer's RTC token is made with this id and this key, whichever backend starts the recordings.
 BYTEPLUS_APP_ID = env.secret("BYTEPLUS_APP_ID", debug=DEBUG, length=24)
 BYTEPLUS_APP_KEY = env.secret("BYTEPLUS_APP_KEY", debug=DEBUG, length=32)
 BYTEPLUS_STORAGE = env.json_object("BYTEPLUS_STORAGE", {"Type": 0})

@@ -11,7 +11,7 @@ SLOT_SECONDS = 0.03
 
 
 class Slots:
-    """Slots that are reserved when they are needed. If `reserve` is None, each call may begin at once."""
+    """Slots that are reserved when they are needed. If `reserve` is None, each call may begin immediately."""
 
     def __init__(self, reserve: Reserve | None) -> None:
         self._reserve = reserve

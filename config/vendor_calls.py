@@ -10,7 +10,7 @@ from typing import Generic, TypeVar
 
 from config.errors import TransportError
 
-BACKOFF_SECONDS = 0.2  # the pause before the second try; it is doubled before the third
+BACKOFF_SECONDS = 0.2  # the longest back-off before the second try; it is doubled before the third
 
 Call = TypeVar("Call")
 
@@ -75,7 +75,10 @@ Judge = Callable[[Answer], Failure | None]
 
 
 def pause_seconds(failure: Failure, *, tries: int) -> float:
-    """Return the pause that the server asks for, but at least the back-off. Half of the back-off is random."""
+    """Return the pause in seconds that the server asks for, but at least the back-off.
+
+    Half of the back-off is random.
+    """
     ceiling = BACKOFF_SECONDS * 2 ** (tries - 1)
     return max(failure.wait_seconds, random.uniform(ceiling / 2, ceiling))  # noqa: S311 - jitter, not a secret
 
@@ -89,11 +92,14 @@ SERVER_ERRORS = 500
 
 
 def note_answer(vendor: str, status: int) -> None:
-    """Note that the vendor has responded with this HTTP status."""
+    """Remember that the vendor has responded now, unless the HTTP status is a server error."""
     if status < SERVER_ERRORS:
         _answered_at[vendor] = time.monotonic()
 
 
 def has_answered(vendor: str, *, since: float) -> bool:
-    """Tell whether the vendor has responded to this process since the given monotonic time."""
+    """Tell whether the vendor has responded to this process since the given monotonic time.
+
+    Server errors do not count.
+    """
     return _answered_at.get(vendor, -math.inf) >= since

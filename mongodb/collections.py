@@ -20,8 +20,9 @@ def collection(name: str) -> Any:
 def quick_collection(name: str) -> Any:
     """Return the pymongo collection, for writes outside transactions. Only one server acknowledges these writes.
 
-    Use it for claims, releases and heartbeats: a write that is lost with the server is simply repeated. These writes do
-    not wait for the majority of the servers. After an election, the majority may acknowledge nothing for some seconds.
+    Use it for claims, releases and heartbeats: if the server fails and a write is lost, the write is simply repeated.
+    These writes do not wait for the majority of the servers. After an election, the majority may acknowledge nothing
+    for some seconds.
     """
     return connection.get_collection(name, write_concern=WriteConcern(w=1))
 

@@ -8,7 +8,7 @@
 | a task, a management command | none, because tasks and commands may take long |
 
 Each command gets the time that is left before the deadline, as the time-out of its socket and as `maxTimeMS` for the
-server. If there is no deadline, and the server hangs, pymongo's monitor notices after four seconds and ends all
+server. If there is no deadline, and the server hangs, pymongo's monitor notices within four seconds and ends all
 commands that wait for the server (see the time-outs in `config/settings.py`).
 """
 

@@ -24,7 +24,7 @@ def begins_with(text: str) -> Document:
 
 
 def find_folded(name: str, condition: Document, *, fields: Document, limit: int) -> list[Document]:
-    """Return the first documents of the collection that match under the collation FOLDED."""
+    """Return at most `limit` documents of the collection that match under the collation FOLDED."""
     found: list[Document] = list(collection(name).find(condition, fields, collation=FOLDED, limit=limit))
     return found
 

@@ -1,7 +1,7 @@
 """Writes that do not wait for other transactions, or wait only for a limited time.
 
-A write outside a transaction waits while an open transaction holds one of its documents, until that transaction ends or
-MongoDB aborts it. Inside a transaction, the same write fails at once.
+If an open transaction holds one of the documents, a write outside a transaction waits until that transaction ends or
+MongoDB aborts it. Inside a transaction, the same write fails immediately.
 """
 
 from typing import Any
@@ -42,8 +42,8 @@ def update_unless_held(name: str, condition: Document, update: Document) -> int:
 def update_within(name: str, condition: Document, update: Document, *, milliseconds: int) -> int | None:
     """Update the matching documents, and return how many were changed.
 
-    Return None if transactions held some of the documents until `milliseconds` were over. Other documents may then have
-    been changed.
+    Return None if transactions held some of the documents for the whole `milliseconds`. Other documents may have been
+    changed nevertheless.
     """
     updates = [{"q": condition, "u": update, "multi": True}]
     command: dict[str, Any] = {"update": name, "updates": updates, "maxTimeMS": milliseconds}

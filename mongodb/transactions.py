@@ -113,7 +113,7 @@ def insert_at_commit(collection: str, *documents: Document) -> None:
 
 
 def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
-    """Call `write` once just before the commit, with all different (hashable) values that were collected for it.
+    """Call `write` once just before the commit, with all distinct (hashable) values that were collected for it.
 
     If a hundred goals need the same write in one transaction, one round-trip is enough.
     """
@@ -121,7 +121,7 @@ def collect_at_commit(write: Callable[[list[V]], object], value: V) -> None:
 
 
 def write_last(write: Callable[[dict[K, V]], object], key: K, value: V) -> None:
-    """Call `write` once, after all other writes, with the newest value of each key that was given for it.
+    """Call `write` once, after all other writes, with a dictionary of its keys and their newest values.
 
     Use it for documents that other processes also write. From this write until the commit, those processes must wait or
     give up, so the write comes as late as possible.
@@ -154,13 +154,13 @@ def keep_client_session() -> Binary:
 def is_client_session(value: object) -> bool:
     """Tell whether the value can be a client session's id.
 
-    If one of the ids is invalid, MongoDB kills no client session.
+    Check ids before passing them to `kill_client_sessions`: if one is invalid, MongoDB kills no client session at all.
     """
     return isinstance(value, Binary) and value.subtype == UUID_SUBTYPE and len(value) == UUID_BYTES
 
 
 def kill_client_sessions(ids: Sequence[Binary]) -> None:
-    """Abort the open transactions of the client sessions at once. MongoDB would abort them later by itself."""
+    """Abort the open transactions of the client sessions now. MongoDB would abort them later by itself."""
     if not ids:
         return
     try:
@@ -176,7 +176,7 @@ def _open() -> _Pending:
 
 
 def _pauses() -> Iterator[float]:
-    """Yield random pauses in seconds (full jitter). Their upper bound grows to the cap."""
+    """Yield random pauses in seconds (full jitter). Their upper bound grows to BACKOFF_CAP_SECONDS."""
     ceiling = BACKOFF_BASE_SECONDS
     while True:
         yield random.uniform(0, ceiling)  # noqa: S311 - jitter, not a secret

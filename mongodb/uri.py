@@ -20,7 +20,10 @@ _DATABASE = re.compile(r"[A-Za-z0-9_-]{0,63}\Z")
 
 
 class BadUri(Exception):
-    """The driver would refuse the URI. The text says why without quoting the URI, because the URI holds a password."""
+    """The driver would refuse the URI, or the URI holds an obvious mistake.
+
+    The text says why without quoting the URI, because the URI holds a password.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ class Uri:
 
 
 def read_uri(uri: str) -> Uri:
-    """Return the parts. Raise BadUri if the driver would refuse the URI."""
+    """Return the parts. Raise BadUri if the driver would refuse the URI, or if the URI holds an obvious mistake."""
     if not uri.startswith((SCHEME, SRV_SCHEME)):
         raise BadUri(f"it must begin with {SCHEME} or {SRV_SCHEME}")
     if "<" in uri or ">" in uri:

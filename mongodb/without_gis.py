@@ -1,7 +1,7 @@
 """Runs django-mongodb-backend without GeoDjango.
 
 The backend imports GeoDjango, which runs a compiler 36 times to look for GDAL. That takes two seconds at the start of
-each process. We store no geometries, so this module makes the search fail at once, which the backend accepts.
+each process. We store no geometries, so this module makes the search fail immediately, which the backend accepts.
 """
 
 import ctypes.util

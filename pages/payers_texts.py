@@ -54,7 +54,7 @@ _HELP = {
     "help_unknown": _("The server cannot say why at the moment."),
 }
 _WAY_IN = _("The show is running, and you have paid. If you are not in within a minute, give the code to support.")
-# The keys are codes of `GET /goals/{id}/viewers/{viewer_id}`. The API's own explanations are written for support.
+# The keys are codes of `GET /goals/{id}/viewers/{viewer_id}`. The API's own explanations are written for support staff.
 _WHY = {
     "why_not_paid": _("You have not paid for this show."),
     "why_excluded": _("You were excluded from the show."),

@@ -1,7 +1,7 @@
 """The streamer's and the payer's page of a show.
 
-Each page is a static shell, the same for every id and caller. Its script signs in, and the API calls that the script
-makes decide what the page shows.
+Each page is a static shell, the same for every id and caller. Its script signs the user in. The answers to the script's
+API calls decide what the page shows.
 """
 
 from collections.abc import Mapping

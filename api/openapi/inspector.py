@@ -40,9 +40,9 @@ ONE_LINE = r"^(?=.*\S)[^\u0000-\u001f\u007f-\u009f]*$"
 
 
 class ApiSchema(AutoSchema):
-    """Adds texts, headers, problems, and the rules of our serializers and fields.
+    """Adds texts, headers, problems, and the rules of our serializers and fields to an operation.
 
-    `api.openapi.operations.operation` sets the attributes.
+    `api.openapi.operations.operation` sets the attributes below.
     """
 
     constant_headers: Mapping[str, str] = {}
@@ -93,7 +93,7 @@ class ApiSchema(AutoSchema):
         return getattr(type(self.view), getattr(self.view, "action", self.method.lower()))
 
     def _errors(self) -> Iterator[Error | Exception]:
-        """Yield what the operation can raise, in the order of the checks."""
+        """Yield the errors that the operation can raise, in the order of the checks."""
         yield UnreadablePostError
         if self.view.get_authenticators():
             yield NotAuthenticated

@@ -23,8 +23,8 @@ EXAMPLES = {
     Throttled: Throttled(wait=30),
     UnsupportedMediaType: UnsupportedMediaType("text/plain"),
 }
-# Some operations return the codes of these errors with a text of their own. The examples that all other operations
-# share are made first.
+# Some operations return the codes of these errors with a text of their own. The first example with a name becomes the
+# shared component, so the examples of these errors are registered first.
 GENERAL = (NotAuthenticated, IdempotencyKeyReused, ValidationError)
 
 
@@ -35,7 +35,7 @@ def share_examples(registry: ComponentRegistry) -> None:
 
 
 def problem_responses(errors: Iterable[Error | Exception], registry: ComponentRegistry) -> dict[str, Schema]:
-    """Return one response for each status. It lists each code once, with an example."""
+    """Return one response for each status. Each response lists its codes once, each with an example."""
     by_status: dict[int, dict[str, Problem]] = {}
     for error in errors:
         problem = _problem(error)

@@ -9,7 +9,7 @@ import { $, failure, moment, momentToday, number, put, run, say, sayCount, show,
 const STEPS_SHOWN = 10;
 const CLOCK_MS = 250;
 /**
- * Texts by the kind, name and outcome of a timeline row. The keys of recordings contain no name.
+ * The names of texts, by the kind, name and outcome of a timeline row. The keys of recordings contain no name.
  *
  * @type {Record<string, string>}
  */
@@ -88,7 +88,7 @@ function showEnd({ state, show: goal, lateSeconds }) {
 }
 
 /**
- * Return what becomes of the payments. The text is empty before the end, or if the reason already says so.
+ * Return what becomes of the payments. The text is empty before the end, or if the text of the reason already says it.
  *
  * @param {StreamerPicture} picture
  */

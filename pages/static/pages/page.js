@@ -42,7 +42,7 @@ export function $(id) {
 }
 
 /**
- * Return the text of this name, or an empty text if there is none. `{when}` is replaced by `values.when`.
+ * Return the text with this name, or an empty text if there is none. `{when}` is replaced by `values.when`.
  *
  * @param {string} name
  * @param {Values} [values]
@@ -52,7 +52,7 @@ export function say(name, values = {}) {
 }
 
 /**
- * Return the text of this name for a number of things. A single thing may have a text of its own, named `{name}_one`.
+ * Return the text with this name for a number of things. For one thing, there may be another text, named `{name}_one`.
  *
  * @param {string} name
  * @param {number} count

@@ -15,7 +15,7 @@ let payments = /** @type {Data[]} */ ([]);
 /** @type {ReturnType<typeof viewer>} */
 let client;
 let ends = { id: "", at: 0 };
-/** What `known` returned at the server's last explanation. */
+/** What `known` returned when the server was last asked for an explanation. */
 let explained = "";
 
 run({
@@ -95,7 +95,7 @@ async function explain() {
     const { code, explanation } = await asked.get(`/goals/${(goal ?? funding)?.id}/viewers/${me?.id}?lang=${language}`);
     why = say(`why_${code}`) || explanation;
   } catch {
-    // `why` keeps its text: the server cannot say why.
+    // `why` keeps the text that says that the server cannot explain it.
   }
   if (explains === explained) put("why", why);
 }
