@@ -6,7 +6,7 @@ from django.db.models.signals import pre_migrate
 
 
 class OpsConfig(AppConfig):
-    """Registers the checks, counts the failures of the cache, and keeps `migrate` from half-restored databases."""
+    """Registers the checks, counts the failures of the cache, and lets no `migrate` run on a half-restored database."""
 
     name = "ops"
 

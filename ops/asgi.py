@@ -39,7 +39,7 @@ BODY_WITHIN_SECONDS = 30.0
 # one. They make no query.
 PROBE = "/healthz"
 # Sign-ins wait for their turn to check a password (api/password_gate.py). They wait in threads of their own: one for
-# the check, one for each sign-in that may wait, and some to refuse all others at once.
+# the check, one for each sign-in that may wait, and some to refuse all others immediately.
 SIGN_INS = frozenset({"/auth/token", "/admin/login/"})
 SIGN_IN_THREADS = AT_ONCE + MOST_WAITING + 3
 CLOSE = ("Connection", "close")
@@ -83,7 +83,7 @@ class InThreads:
         await send({"type": "http.response.body", "body": answer.body})
 
     def refuse(self, status: int, head: bytes, peer: str) -> bytes:
-        """Return the response to bytes that are not a request, or to a request that does not arrive in time."""
+        """Return the response to a request that is malformed, arrives too slowly, or is on one connection too many."""
         environ = environ_of_head(head, peer)
         response = refusal(error_of(status), environ)
         _log(environ, _whole(environ, response.status_code, list(response.items()), response.content), time.monotonic())
@@ -191,7 +191,7 @@ def _refuse(error: ProductError, environ: Environ, began: float) -> Answer:
 
 
 def _whole(environ: Environ, status: int, headers: list[tuple[str, str]], body: bytes) -> Answer:
-    """Return the response, without its body if HTTP allows none."""
+    """Return the response with a Content-Length, and without its body if HTTP allows none."""
     if not any(name.lower() == "content-length" for name, _value in headers):
         headers = [*headers, ("Content-Length", str(len(body)))]
     is_empty = environ["REQUEST_METHOD"] == "HEAD" or status in {HTTPStatus.NO_CONTENT, HTTPStatus.NOT_MODIFIED}

@@ -18,11 +18,11 @@ from mongodb.uri import BadUri, Uri, read_uri
 from ops.retention.selection import ARCHIVABLE, LEAST_DAYS, MOST_DAYS
 
 NAME_OF_DATABASE = re.compile(r"[A-Za-z0-9_-]{1,63}\Z")
-# The product needs these values. A URI with others is refused, because its author expects the others to be used.
+# The product needs these values. A URI with other values is refused, because its author expects that they are used.
 NEEDED = {"w": "majority", "journal": "true", "readpreference": "primary"}
 STAND_INS = ("console", "locmem")
 LEAST_TOKEN = 16
-# Variables of other programs whose names begin like those of our settings.
+# These variables belong to other programs, although their names begin like the names of our settings.
 NOT_OURS = frozenset({"Q_CLUSTER_NAME"})
 OUR_PREFIXES = ("Q_", "PUSHER_", "BYTEPLUS_", "THROTTLE_")
 ALIKE = 0.85

@@ -35,7 +35,7 @@ PROBES = "doctor_probes"
 # The states of a healthy member of the replica set.
 HEALTHY = ("PRIMARY", "SECONDARY", "ARBITER")
 MOST_SECONDS_BEHIND = 10.0
-# The primary gets a heartbeat from each other member every 2 s.
+# The primary gets a heartbeat from each other member every 2 s. The remaining 0.5 s are spare.
 SECONDS_BETWEEN_HEARTBEATS = 2.5
 # Sentences for the states of the qclusters that `/readyz` reports.
 NOT_READY = {
@@ -47,7 +47,7 @@ NOT_READY = {
 
 
 def examine() -> Iterator[Finding]:
-    """Yield all findings. If MongoDB is away, findings that need it are left out."""
+    """Yield all findings. If the check of MongoDB fails, the other checks that need MongoDB are left out."""
     yield from _settings()
     yield from _cache()
     about_mongodb = [*_safely("mongodb", _mongodb)]
@@ -81,7 +81,7 @@ def _cache() -> Iterator[Finding]:
 
 
 def _mongodb() -> Iterator[Finding]:
-    """Report problems of the whole replica set. If this check fails, doctor makes no others that need MongoDB."""
+    """Report problems of the whole replica set. If this check fails, no other check that needs MongoDB is made."""
     hello = connection.get_database().command("hello")
     version = connection.connection.server_info()["version"]
     if int(version.partition(".")[0]) < OLDEST_MAJOR_VERSION:
@@ -95,7 +95,7 @@ def _mongodb() -> Iterator[Finding]:
 
 
 def _members() -> Iterator[Finding]:
-    """Report members that are away or far behind. If another member failed as well, nothing would work."""
+    """Report members that are away or far behind. If another member failed as well, the product might stop."""
     try:
         members = _ask_for_members()
         newest = max(member["optimeDate"] for member in members if member.get("optimeDate"))

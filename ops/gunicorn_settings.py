@@ -16,7 +16,7 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")  # the master
 
 wsgi_app = "config.wsgi"
 worker_class = "ops.gunicorn_worker.Worker"
-# At least two processes, and as many as cores, because Python runs only one of a process' threads at a time.
+# One process for each core, and at least two, because Python runs only one of a process's threads at a time.
 workers = max(2, len(os.sched_getaffinity(0)))
 # The threads of each process that run requests. Connections need no threads.
 threads = 4

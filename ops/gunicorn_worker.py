@@ -17,7 +17,7 @@ from gunicorn.workers.gasgi import ASGIWorker
 # The headers must arrive within this time, counted from the request's first byte. For the first request of a
 # connection, it is counted from the start of the connection.
 HEADERS_WITHIN_SECONDS = 10.0
-# A client is cut off if it reads so little of its response for this long that the buffer stays full.
+# A client is cut off if the buffer of its response stays full for this long, because the client reads too little.
 READ_WITHIN_SECONDS = 60.0
 # After the last response, the connection ends once nothing has arrived from the client for this long.
 LINGER_SECONDS = 2.0
@@ -29,7 +29,7 @@ OVERLOADED = 503
 TIMED_OUT = 408
 
 
-# An old worker waits at most this long for a new worker that accepts connections. Then it stops nevertheless.
+# An old worker waits at most this long for a new worker that accepts connections. Then it stops anyway.
 SUCCESSOR_WITHIN_SECONDS = 60.0
 
 
@@ -103,7 +103,7 @@ class Worker(ASGIWorker):
         await self._accept_waiting()
         self._stop_accepting()
         for listener in self.sockets:
-            listener.close()  # at once, because nobody would accept a connection that still comes in
+            listener.close()  # now, because nobody would accept a connection that comes in later
         self.loop.call_later(STOP_IDLE_AFTER_SECONDS, self._close_idle)
         await self._shutdown()
 
@@ -292,7 +292,7 @@ class Connection(ASGIProtocol):
         self._linger()
 
     def _linger(self) -> None:
-        """Close the connection once the client has been silent for LINGER_SECONDS, or has closed it itself."""
+        """Close the connection once the client is silent for LINGER_SECONDS, or soon after `_end_at` in any case."""
         if self._timer:
             self._timer.cancel()
         self._is_sending = False

@@ -43,7 +43,7 @@ class Healthz(ProbeView):
 class Readyz(ProbeView):
     """`GET /readyz`: `{status, checks: {mongodb, migrations, queue, cluster, cache}}`, each "ok" or what is wrong.
 
-    If a check other than that of the cache fails, the answer is the problem `not_ready` (503), with the same `checks`.
+    If any check except the cache's fails, the answer is the problem `not_ready` (503), with the same `checks`.
     """
 
     @raises(NotReady)

@@ -1,4 +1,4 @@
-"""django-q's admin pages, without the power to call functions: nobody, not even superusers, can add or change rows.
+"""django-q's admin pages, with which nobody can call arbitrary functions: not even superusers can add or change rows.
 
 Staff need the view permission to see tasks and schedules, the delete permission to delete them, and the permission
 `resubmit_failure` to run failed tasks again. No page loads a Python object from a row.
@@ -104,7 +104,10 @@ class FailureAdmin(ResultAdmin):
         form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
-        """Show the task, or run it again if the button was pressed. Only users with the permission see it."""
+        """Show the task, or run it again if the button was pressed. Only users with the permission see the button.
+
+        Raises PermissionDenied if a user without the permission presses it.
+        """
         may = self.has_resubmit_permission(request)
         if request.method == "POST" and RUN_AGAIN in request.POST and object_id is not None:
             if not may:

@@ -27,8 +27,8 @@ from taskqueue.periodic import periodic_ids, periodic_names
 logger = logging.getLogger(__name__)
 
 MOST_AT_ONCE = 150
-# How long an update may take. It takes longer if an open transaction, which moves or cancels a show, has deleted one of
-# the messages.
+# How long an update may take. An update would take longer if an open transaction, which moves or cancels a show, has
+# deleted one of the messages.
 MILLISECONDS = 25
 # How long to rest after a pass over all messages of a lane that were set aside.
 TRY_AGAIN_SECONDS = 30.0
@@ -86,7 +86,7 @@ def put_aside(messages: Collection[Document], key: str) -> None:
     """Move the messages out of the lane, except for those that a worker holds.
 
     If an open transaction has deleted one of the messages, some of them may stay. A message of a periodic task is
-    deleted, because the task would not be queued again while the message exists.
+    deleted instead, because the task would not be queued again while the message exists.
     """
     periodic = [message["_id"] for message in messages if _is_periodic(message)]
     if periodic:
@@ -137,13 +137,13 @@ class Pass:
 
 
 class Tried:
-    """Passes over the messages that were set aside, by key. After a pass and a rest, the next pass begins."""
+    """Holds a pass for each key under which messages were set aside. After a pass and a rest, the next pass begins."""
 
     def __init__(self) -> None:
         self._passes: dict[str, Pass] = {}
 
     def of(self, key: str) -> Pass:
-        """Return the pass that is under way, or begin one."""
+        """Return the key's pass that is under way, or a new one."""
         if key not in self._passes or time.monotonic() >= self._passes[key].over_at:
             self._passes[key] = Pass()
         return self._passes[key]
@@ -211,7 +211,10 @@ def _is_periodic(message: Document) -> bool:
 
 
 def _between(low: Bound, high: Bound | None = None) -> list[Document]:
-    """Return the messages whose entries in the index `key_lock` lie between the bounds, the upper one excluded."""
+    """Return messages whose entries in the index `key_lock` are not below `low` and, if `high` is given, are below it.
+
+    At most MOST_AT_ONCE messages are returned. Without `high`, there may be as many more with the key MaxKey.
+    """
     messages, looks = tolerant_collection(MESSAGES), dict.fromkeys(LOOKS_AT, True)
     found = messages.find({}, looks).hint("key_lock").min(low).limit(MOST_AT_ONCE)
     if high:

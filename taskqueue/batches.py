@@ -15,8 +15,8 @@ def choose(found: Sequence[Document], *, now: datetime) -> list[Document]:
     """Return the first message, and messages of the same bulk task that can be taken with it, up to the task's limits.
 
     A message is taken alone if its task is not a bulk task, or if the message is marked `alone` (`messages.py`).
-    Messages that are claimed ahead are taken together only if they are due at the same moment, so that none waits for
-    another.
+    Messages that are claimed before they are due are taken together only if they are due at the same moment, so that
+    none waits for another.
     """
     first, *others = found
     task = BULK.get(first.get("name", ""))

@@ -1,7 +1,7 @@
 """Bells, with which a process that has queued a due message wakes a sleeping worker of its host.
 
 A bell is a FIFO next to the host's locks, so all clusters of the host hear it. Web servers don't ring: they queue many
-messages one by one, and a worker that comes later can take these together. A worker finds the messages of web servers
+messages one by one, and a worker that looks later can take them together. A worker finds the messages of web servers
 and of other hosts the next time it looks, at most `look_every` seconds later.
 """
 
@@ -45,7 +45,7 @@ def ring(keys: Iterable[str]) -> None:
 
 
 def wait(key: str, seconds: float) -> bool:
-    """Wait for at most `seconds` until the lane's bell rings. Return whether it has rung since the last wait."""
+    """Wait for at most `seconds` until the lane's bell rings. Return whether this worker has heard it."""
     bell = _bells.get(key)
     heard, _, _ = select.select([] if bell is None else [bell], [], [], max(0.0, seconds))
     if bell is None or not heard:

@@ -1,7 +1,7 @@
 """The precise broker, whose workers start each task at the moment when it is due.
 
 django-q's ORM broker polls, and its scheduler looks for due tasks every 30 s. This broker sleeps until the next
-message is due. It can claim several messages at once, and a claim names its owner. It is based on
+message is due. It can claim several messages together, and a claim names its owner. It is based on
 `django_q/brokers/orm.py` of django-q2 1.11, and keeps that broker's collection and admin page.
 """
 
@@ -43,10 +43,10 @@ CLAIM_AHEAD = timedelta(milliseconds=12)
 # messages. The worker then claims the other messages, and skips that message for a while.
 CLAIM_MILLISECONDS = 25
 LOOK_PAST_HELD_SECONDS = 0.5
-# A worker waits for its turn to look until any stuck worker should have been killed, and then for this much longer.
-# After that time, the cluster that should have killed the stuck worker must be stuck itself.
+# A worker waits for its turn to look until any stuck worker should have been killed, and then for this much longer. If
+# its turn has not come by then, the cluster that should have killed the stuck worker must be stuck itself.
 SPARE_SECONDS = 5.0
-# A worker that has waited for its turn in vain waits from then on only for this many times `look_every`.
+# A worker that has once waited for its turn in vain later waits for at most this many intervals of `look_every`.
 LOOKS_OF_OTHERS = 4
 # The most messages that a look reads. A batch is chosen from them.
 LOOK_AT = 150
@@ -74,8 +74,8 @@ class PreciseBroker(ORM):
 
     def __init__(self, list_key: str | None = None) -> None:
         super().__init__(list_key or Conf.PREFIX)
-        # How often this process has lost contact with MongoDB. The process no longer holds what it has claimed in
-        # earlier epochs.
+        # The epoch is how often this process has lost contact with MongoDB. The process no longer holds what it has
+        # claimed in earlier epochs.
         self.epoch: Any = RawValue("L", 0)
         # The monotonic time from which the present claim counts as stuck, or 0.
         self.stuck_at: Any = RawValue("d", 0.0)
@@ -90,13 +90,13 @@ class PreciseBroker(ORM):
         return this_process()
 
     def enqueue(self, task: str) -> ObjectId:
-        """Insert a signed package that is due now (django-q's own code calls this)."""
+        """Insert a signed package that is due now, and return the message's id. Django-q's own code calls this."""
         entry = document(task, key=self.list_key, not_before=due_at_once())
         put(entry)
         return cast(ObjectId, entry["_id"])
 
     def dequeue(self) -> list[tuple[ObjectId, str]]:
-        """Claim messages, in the form that django-q's brokers return. Wait for up to `poll` seconds."""
+        """Claim messages, and return the id and the payload of each. Wait for up to `Q_CLUSTER["poll"]` seconds."""
         return [(claim.message_id, claim.payload) for claim in self.claim(patience=timedelta(seconds=Conf.POLL))]
 
     def claim(self, *, patience: timedelta = timedelta(0), unless: Callable[[], bool] = lambda: False) -> list[Claim]:
@@ -139,7 +139,10 @@ class PreciseBroker(ORM):
             self.stuck_at.value = 0.0
 
     def claim_for_probe(self) -> list[Claim]:
-        """Claim one message that is due, or that waits for another attempt, however long its pause still is."""
+        """Claim one message that is due, or that waits for another attempt, however long its pause still is.
+
+        Return a list with the claim, or an empty list.
+        """
         tried = {"$or": [{"lock": {"$lte": clock.now()}}, {"attempts": {"$gte": 1}}]}
         for message in self._found({"key": self.list_key, "owner": None, **tried}):
             free = {"_id": message["_id"], "owner": None}
@@ -171,7 +174,7 @@ class PreciseBroker(ORM):
         return self._found({**free, **condition})
 
     def _found(self, condition: Document) -> list[Document]:
-        """Return matching messages, sorted by `lock`. Set odd messages aside."""
+        """Return up to LOOK_AT matching messages, sorted by `lock`. Set odd messages aside (`aside.py`)."""
         while True:
             looked = list(tolerant_collection(MESSAGES).find(condition, LOOKS).sort("lock", 1).limit(LOOK_AT))
             sound = without_odd(looked, self.list_key)
@@ -190,7 +193,10 @@ class PreciseBroker(ORM):
         return {"_id": {"$nin": list(self._held)}, "subject": {"$nin": list(subjects)}}
 
     def _take(self, chosen: Sequence[Document], *, now: datetime) -> list[Claim]:
-        """Claim those of the messages that are still free, by one command unless a transaction holds some of them."""
+        """Claim those of the messages that are still free, and return the claims.
+
+        This takes one update, or several if transactions hold some of the messages.
+        """
         ids = [message["_id"] for message in chosen]
         claim = self._claim_by_this_process()
         count = update_within(MESSAGES, self._free(ids, now), claim, milliseconds=CLAIM_MILLISECONDS)
@@ -283,7 +289,7 @@ def is_due(key: str) -> bool:
 
 
 def release_former(epochs: Mapping[str, int]) -> int:
-    """Release what each owner claimed before its present epoch, and has forgotten. Return the number of messages."""
+    """Release the messages that each owner claimed before its present epoch. Return their number."""
     former = [{"owner": owner, "epoch": {"$lt": epoch}} for owner, epoch in epochs.items() if epoch]
     if not former:
         return 0
@@ -292,7 +298,7 @@ def release_former(epochs: Mapping[str, int]) -> int:
 
 
 def release(owners: Sequence[str], *, died: bool = False) -> int:
-    """Release the claims of these owners and abort their transactions, at once. Return the number of messages.
+    """Abort the transactions of these owners, and release their claims. Return the number of messages.
 
     If the owners `died`, one of their messages may have killed them, so each message is then taken alone.
     """

@@ -31,7 +31,7 @@ class CountingClock(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Measurement:
-    """The seconds by which the database's clock leads `clock.steady_seconds`, wrong by at most `uncertainty`."""
+    """How many seconds the database's clock is ahead of `clock.steady_seconds`: `lead`, give or take `uncertainty`."""
 
     lead: float
     uncertainty: float
@@ -98,7 +98,7 @@ def _confirms_host(measurement: Measurement) -> bool:
 
 
 def _sample() -> Measurement:
-    """Ask the server for its time once. It is assumed to have read its clock in the middle of the round-trip."""
+    """Ask the server for its time once. The server is taken to have read its clock in the middle of the round-trip."""
     asked = clock.steady_seconds()
     server = connection.get_database().command("hello")["localTime"].replace(tzinfo=UTC).timestamp()
     half = (clock.steady_seconds() - asked) / 2

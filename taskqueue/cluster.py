@@ -89,7 +89,10 @@ class Cluster:
         self._mixed_until = 0.0
 
     def run(self) -> None:
-        """Wait for the database. Then work until SIGTERM or Ctrl-C, or, with run_once, until nothing is due."""
+        """Wait for the database. Then work until SIGTERM or Ctrl-C, or, with run_once, until nothing is due.
+
+        With run_once, raises NotReady instead of waiting for the database.
+        """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, self._on_stop_signal)
         if not await_database(unless=self._is_stopping, once=self._run_once):
@@ -131,7 +134,7 @@ class Cluster:
                 self._spawn(queue.key)
 
     def _cycle(self) -> None:
-        """Replace dead workers, kill stuck ones, and write the heartbeat."""
+        """Replace dead workers, kill stuck ones, and keep contact with MongoDB."""
         for worker in list(self._workers):
             if worker.process.exitcode is not None:
                 self._bury(worker)
@@ -165,7 +168,7 @@ class Cluster:
         self._workers.append(Worker(key, process, of_process(process.pid or 0), stuck_at, epoch, timer))
 
     def _look(self) -> None:
-        """Keep contact once a second, or in each cycle while workers of an earlier release are running."""
+        """Keep contact once a second, or in each cycle for MIXED_SECONDS after messages were taken back."""
         if time.monotonic() >= self._look_after:
             if self._keep_contact():
                 self._mixed_until = time.monotonic() + MIXED_SECONDS
@@ -173,9 +176,10 @@ class Cluster:
             self._look_after = time.monotonic() + (CYCLE_SECONDS if is_mixed else LOOK_SECONDS)
 
     def _keep_contact(self) -> int:
-        """Write the heartbeat. Release the claims of dead workers, and claims that living workers have forgotten.
+        """Measure the clock and write the heartbeat, if they are due, and release forgotten claims.
 
-        Return the number of messages that were taken back.
+        Those are the claims of dead workers, and the claims that living workers have lost with their contact to
+        MongoDB. Messages are also set aside and taken back (`aside.py`). Return how many were taken back.
         """
         count = 0
         try:
@@ -238,7 +242,7 @@ class Cluster:
                 worker.process.terminate()
 
     def _release(self, owners: list[str], *, died: bool = False) -> bool:
-        """Release the owners' claims. Return False if MongoDB is away; a later heartbeat then releases them."""
+        """Release the owners' claims. Return False if MongoDB is away; the claims are then released later."""
         try:
             with finish_within(QUEUE_SECONDS):
                 self._log_released(release(owners, died=died))

@@ -18,7 +18,7 @@ from taskqueue.queues import Queue
 
 USUAL_RANK = 1
 
-# All tasks by path, and all bulk tasks by name.
+# TASKS maps each path to its task. BULK maps the name of each bulk task to the task.
 TASKS: "dict[str, DurableTask]" = {}
 BULK: "dict[str, BulkTask]" = {}
 
@@ -60,7 +60,7 @@ class DurableTask:
         subject: str = "",
         weight: int = 1,
     ) -> bool:
-        """Insert a message that runs the task, with the commit of the open transaction or at once.
+        """Insert a message that runs the task: with the commit of the open transaction, or at once if none is open.
 
         Return whether the message was new. The task runs as soon as a worker is free, but not before `at`. With `once`,
         nothing is inserted if a message of this task with the same `once` exists. Use `once` only outside of a
@@ -84,16 +84,19 @@ class DurableTask:
     def replace(self, *args: Primitive, at: datetime, subject: str, keep_earlier: bool = False) -> None:
         """Enqueue the task in place of all messages for the subject that still wait.
 
-        With `keep_earlier`, the new message takes over the moment, and so the place in the queue, of a waiting message
-        that is due earlier. After the commit of the open transaction, one message for the subject waits. A message that
-        a worker holds is not replaced, and may still run, so the task must notice that it is outdated.
+        If a waiting message is due earlier than `at`, and `keep_earlier` is true, the new message is due at that
+        earlier moment. After the commit of the open transaction, one message for the subject waits. A message that a
+        worker holds is not replaced, and may still run, so the task must notice that it is outdated.
         """
         if keep_earlier:
             at = min(at, replacement.waits_until(self.__name__, subject) or at)
         replacement.replace(self._message(args, at, subject=subject))
 
     def withdraw(self, subject: str) -> None:
-        """Delete the waiting messages of the subject, as the last write of the open transaction or at once."""
+        """Delete the waiting messages of the subject.
+
+        They are deleted by the last write of the open transaction, or at once if none is open.
+        """
         replacement.withdraw(self.__name__, subject)
 
     def is_queued(self, subject: str) -> bool:
@@ -117,10 +120,11 @@ class DurableTask:
 
 
 class BulkTask(DurableTask):
-    """A task that takes many calls at once: a worker claims up to `most` due messages and hands them over together.
+    """A task that runs many calls together: a worker claims up to `most` due messages and hands their calls over.
 
     The function returns the outcome of each call, in order: a result, or the exception of that call. If the function
-    raises, each call is run alone, so that one call that can't be run does not harm the others.
+    raises, each call is run alone, so that one call that can't be run does not harm the others. If MongoDB is
+    unavailable, all calls count as failed instead.
     """
 
     def __init__(
@@ -166,10 +170,11 @@ def bulk(
 ) -> Callable[[Callable[[Sequence[Call]], Sequence[Outcome]]], BulkTask]:
     """Make a module's function a bulk task of the lane.
 
-    A batch has at most `most` messages, and together at most the weight `heaviest` (one message may weigh more). A lane
-    runs tasks of a lower `rank` first, and within a rank the messages that have been due longest. Rank 0 is for what
-    people wait for when a show starts, because hundreds of other shows may end, and funding goals may lapse, at the
-    same moment. If `save` is false, the success of a call is not noted, because the task itself notes what it has done.
+    A batch has at most `most` messages, which together weigh at most `heaviest` (0 means `most`). One message may weigh
+    more. A lane runs tasks of a lower `rank` first, and within a rank the messages that have been due longest. Rank 0
+    is for what people wait for when a show starts, because hundreds of other shows may end, and funding goals may
+    lapse, at the same moment. If `save` is false, the success of a call is not noted, because the task itself notes
+    what it has done.
     """
 
     def make(function: Callable[[Sequence[Call]], Sequence[Outcome]]) -> BulkTask:
@@ -179,9 +184,9 @@ def bulk(
 
 
 def task_at(path: str, queue: Queue = Queue.WORK) -> DurableTask:
-    """Return the task at a dotted path, for a module that the task's own module imports.
+    """Return the task at a dotted path. Use this in a module that the task's own module imports.
 
-    The task is imported when it runs. A message may also name the task by its path in the calling module.
+    The task is imported when it runs. A message may also name the task by its path in the module that calls `task_at`.
     """
 
     def run(*args: Primitive) -> Primitive:
@@ -192,7 +197,7 @@ def task_at(path: str, queue: Queue = Queue.WORK) -> DurableTask:
 
 
 def is_permanent(error: Exception) -> bool:
-    """Tell whether running the task again would fail in the same way."""
+    """Tell whether the task would fail in the same way if it were run again."""
     if isinstance(error, TransportError):
         return error.permanent
     return isinstance(error, ProductError) and not isinstance(error, Unavailable)

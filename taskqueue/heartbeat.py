@@ -32,7 +32,7 @@ def heard_within(seconds: float) -> Document:
 
 
 def clusters(condition: Document, *, limit: int) -> list[Document]:
-    """Return the matching clusters. Rows with a field of a wrong type are left out: no cluster has written them."""
+    """Return up to `limit` matching clusters. Rows with a field of a wrong type are left out: no cluster wrote them."""
     return [row for row in tolerant_collection(CLUSTERS).find(condition).limit(limit) if _is_ours(row)]
 
 
@@ -50,12 +50,15 @@ def _is_ours(row: Document) -> bool:
 
 
 def leave(owner: str) -> None:
-    """Remove the cluster, which has stopped in an orderly way."""
+    """Remove the row of a cluster that has stopped in an orderly way."""
     collection(CLUSTERS).delete_one({"_id": owner})
 
 
 def count_repairs(what: str, count: int) -> None:
-    """Add to the number of things that a reconciler had to put right. The number should stay 0."""
+    """Add to the number of things that a reconciler, a task that looks for forgotten work, had to put right.
+
+    The number should stay 0.
+    """
     former = {"$cond": [{"$isNumber": "$count"}, "$count", 0]}
     repaired = {"count": {"$add": [former, count]}, "last_at": clock.now()}
     collection(REPAIRS).update_one({"_id": what}, [{"$set": repaired}], upsert=True)

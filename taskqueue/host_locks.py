@@ -1,8 +1,8 @@
 """Locks that the processes of this host share, for work that only one of them should do at a time.
 
-If there were no locks, the workers of a lane, above all those of several clusters on one host, would look for the same
-messages. Each lock is on a file, so the kernel releases it when its process dies. The files lie in a directory that
-only its owner may enter, because another user who holds a lock would stop the queue. The bells (`bells.py`) lie there,
+If there were no locks, the workers of a lane would look for the same messages, above all if the host runs several
+clusters. Each lock is on a file, so the kernel releases it when its process dies. The files lie in a directory that
+only its owner may enter, because another user who held a lock would stop the queue. The bells (`bells.py`) lie there,
 too.
 """
 
@@ -23,7 +23,7 @@ from django.conf import settings
 
 # How often a process that waits for a lock checks whether it should go on waiting.
 GLANCE_EVERY_SECONDS = 0.5
-# A process that has waited for a lock in vain goes on without the lock, and tries it briefly again after this time.
+# A process that has waited for a lock in vain goes on without it. After this time, it briefly tries to take it again.
 WITHOUT_SECONDS = 10.0
 PRIVATE = 0o700
 LOCK_FILE = 0o600
@@ -149,7 +149,7 @@ def _end_glance(*_signal: object) -> None:
 
 @contextmanager
 def _directory(*, make: bool) -> Iterator[int]:
-    """Open the directory of the locks and yield its descriptor. Refuse the directory if another user owns it."""
+    """Open the directory of the locks and yield its descriptor. Raises LocksRefused if another user owns it."""
     path = lock_directory()
     if make:
         path.mkdir(mode=PRIVATE, parents=True, exist_ok=True)

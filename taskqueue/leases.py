@@ -1,8 +1,9 @@
 """What happens to the claims of workers that have died.
 
-A cluster releases at once the claims of its own dead workers, and of all dead processes in its place (host, boot and
-pid namespace). Other clusters release the claims of a place from which no cluster has been heard for Q_SILENCE seconds.
-Nothing is written to a message while a living worker holds it, because the worker deletes it in a transaction.
+A cluster immediately releases the claims of its own dead workers, and of all dead processes in its place (host, boot
+and pid namespace). Other clusters release the claims of a place from which no cluster has been heard for Q_SILENCE
+seconds. Nothing is written to a message while a living worker holds it, because the worker deletes it in a transaction,
+and another write would conflict with that.
 """
 
 import logging

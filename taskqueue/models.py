@@ -58,7 +58,7 @@ class Repair(models.Model):
 
 
 class VendorPace(models.Model):
-    """When a vendor takes its next call; the id is the vendor's name.
+    """When the next call to a vendor may be sent; the id is the vendor's name.
 
     The times are in milliseconds of the database's clock. `next_ms` is the next free slot, `first_ms` the first slot of
     the latest block that was reserved, and `now_ms` the time of that reservation.

@@ -58,7 +58,7 @@ def take_probe(vendor: str) -> bool:
     """Become the prober if a probe is due and no other worker is probing. Return whether this worker is the prober."""
     now = clock.now()
     taken = {"$set": {"probe_at": now + PROBE_LEASE}}
-    # A `probe_at` that is missing, or too late to come from a prober, must not keep the vendor away for ever.
+    # A `probe_at` that is missing, or too late to come from a prober, must not prevent probes for ever.
     waits = {"$gt": now, "$lt": now + 2 * PROBE_LEASE}
     return bool(collection(OUTAGES).update_one({"_id": vendor, "probe_at": {"$not": waits}}, taken).modified_count)
 
@@ -71,7 +71,10 @@ def has_messages(vendor: str) -> bool:
 
 
 def leave_probe(vendor: str, *, soon: bool = False) -> None:
-    """Let a worker probe again: after PROBE_EVERY, or at once if this worker found nothing to try."""
+    """Let a worker probe again after PROBE_EVERY.
+
+    If this worker found nothing to try, `soon` lets another one probe at once.
+    """
     at = clock.now() + (timedelta(0) if soon else PROBE_EVERY)
     collection(OUTAGES).update_one({"_id": vendor}, {"$set": {"probe_at": at}})
 

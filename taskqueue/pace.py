@@ -18,7 +18,7 @@ from taskqueue.models import VendorPace
 PACES = VendorPace._meta.db_table
 # Calls do not all take the same time to reach the vendor, so they are sent a little more slowly than it allows.
 SPARE = 1.06
-# The more slots a process reserves at once, the longer a more urgent call of another process waits.
+# The more slots a process reserves in one block, the longer a more urgent call of another process waits.
 BLOCK_SECONDS = 0.1
 # If the next slot is further ahead than this, the database's clock has been set back, and the pace begins anew.
 LONGEST_AHEAD_MS = 60_000

@@ -74,14 +74,14 @@ class PeriodicTasks:
                 continue
             if task in _CONDITIONS and not _CONDITIONS[task]():
                 continue
-            # Only one message of a task exists, because two runs at once would compete for the same work.
+            # Only one message of a task exists, because two simultaneous runs would compete for the same work.
             if task.enqueue(at=datetime.fromtimestamp((interval + 1) * seconds, tz=UTC), once=PERIODIC):
                 self._enqueued[task] = interval
 
 
 @durable
 def run_schedules() -> None:
-    """Turn the django-q schedules that are due into tasks. Clusters share the task, so they don't compete."""
+    """Turn the django-q schedules that are due into tasks. All clusters share this task, so they don't compete."""
     run_due(clock.now())
 
 

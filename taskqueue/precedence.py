@@ -35,7 +35,7 @@ class GivingWay:
         self._working_until = 0.0
 
     def is_due(self) -> bool:
-        """Tell whether to give way: many shows start, and this worker has not waited for long."""
+        """Tell whether to give way: many shows start, and this worker has not just waited for PATIENCE_SECONDS."""
         return not self._starts_shows and self._working_until <= time.monotonic() < _many_start_until.value
 
     def wait(self, *, unless: Callable[[], bool]) -> None:

@@ -3,7 +3,7 @@
 | lane | its tasks | they wait for | workers |
 |---|---|---|---|
 | START | starts of shows | MongoDB | Q_START_WORKERS |
-| WORK | all others, and those of django-q's own pages and schedules | MongoDB | Q_WORKERS |
+| WORK | all others, also from django-q's own pages and schedules | MongoDB | Q_WORKERS |
 | TELL | events for the channels of streamers | Pusher | Q_TELL_WORKERS |
 | AUDIENCE | events for viewers | Pusher | Q_AUDIENCE_WORKERS |
 | RECORD | recordings | BytePlus | Q_RECORD_WORKERS |
@@ -36,12 +36,12 @@ class Queue(Enum):
 
 
 _VENDORS = {Queue.TELL: "pusher", Queue.AUDIENCE: "pusher", Queue.RECORD: "byteplus"}
-# Added to the niceness that the operator has set (nice(2)). If several processes need the CPU, those of START
-# and TELL come first.
+# Added to the niceness that the operator has set (nice(2)). If several processes need the CPU, the workers of
+# START and TELL come first.
 _NICENESS = {Queue.START.value: 0, Queue.TELL.value: 0}
 OTHERS_NICENESS = 10
-# How often a worker looks at its lane for due messages that come from other hosts or from web servers. Workers hear of
-# all other messages by a bell (`bells.py`). Each look takes 0.3 ms of CPU time.
+# How often a worker of a lane other than START looks for due messages that come from other hosts or from web servers.
+# Workers hear of all other messages by a bell (`bells.py`). Each look takes 0.3 ms of CPU time.
 OTHERS_LOOK_EVERY_SECONDS = 0.2
 
 

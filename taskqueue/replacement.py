@@ -1,7 +1,7 @@
 """Tasks with at most one waiting message for each subject. A waiting message can be replaced or withdrawn.
 
-The waiting messages are deleted by the last write of the transaction. Until the commit, the claims of all workers have
-to skip these messages (`broker.py`), which takes time.
+The waiting messages are deleted by the last write of the transaction, shortly before the commit. Until the commit, the
+claims of all workers have to skip these messages (`broker.py`), which takes time.
 """
 
 from collections import defaultdict
@@ -30,7 +30,7 @@ def replace(entry: Document) -> None:
 
 
 def withdraw(name: str, subject: str) -> None:
-    """Delete the messages that wait for the task and the subject, at the same moment as `replace` would."""
+    """Delete the messages that wait for the task and the subject, at the moment when `replace` would delete them."""
     _keep_only((name, subject), None)
 
 

@@ -67,7 +67,10 @@ def arguments(text: object) -> tuple[Primitive, ...]:
 
 
 def shown(text: object) -> str:
-    """Return a stored value as people read it: text unchanged, all else as JSON."""
+    """Return a stored value as people read it: text as it is, other values as JSON, and "" for None.
+
+    What an earlier release stored is cut to SHOWN_CHARACTERS, after a note that says so.
+    """
     if not isinstance(text, str):
         return "" if text is None else repr(text)
     try:

@@ -26,7 +26,7 @@ LOGGED_ONE_BY_ONE = 10
 def run_batch(bulk: BulkTask, tasks: Sequence[Task]) -> Sequence[Outcome | TimeoutException]:
     """Run the calls, note their outcomes and return them. If they can't be run together, run each alone.
 
-    If they take longer than the time limit, the outcome of all is a TimeoutException.
+    If they take longer than the time limit, the outcome of each is a TimeoutException.
     """
     calls = [_call(task) for task in tasks]
     _log(bulk, calls)

@@ -86,7 +86,10 @@ class ClaimedTasks:
         self._stopping = True
 
     def get(self) -> Task | str:
-        """Run batches until there is a single task, and return that task; or return STOP."""
+        """Run batches until a task comes that is not a bulk task, and return that task.
+
+        Return STOP instead if this worker has to end.
+        """
         work_for_request_of(None)
         while not self._stopping:
             try:

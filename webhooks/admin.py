@@ -168,7 +168,7 @@ class AttemptAdmin(WebhooksAdmin):
 
     @admin.display(description=_("endpoint"))
     def host(self, attempt: Any) -> str:
-        """Link to the endpoint by its host, or return the endpoint's id if it was deleted."""
+        """Return a link to the endpoint that shows its host, or the endpoint's id if it was deleted."""
         if not hasattr(attempt, "endpoint"):
             attempt.endpoint = Endpoint.objects.filter(pk=attempt.endpoint_id).first()
         if attempt.endpoint is None:
@@ -183,7 +183,10 @@ class AttemptAdmin(WebhooksAdmin):
 
     @admin.action(description=_("Send the event again"), permissions=["manage"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Attempt]) -> None:
-        """Send the events of the attempts again, whether or not they were taken. Send no event twice to an endpoint."""
+        """Send the events of the attempts again, whether or not they were taken.
+
+        An event is sent only once to an endpoint, even if several of its attempts were chosen.
+        """
         attempts = chosen(self, request, queryset)
         each_once = {(attempt.endpoint_id, attempt.event_id): attempt for attempt in attempts}
         self.act(request, each_once.values(), _send_again, str(_("The event is sent again.")))

@@ -126,8 +126,8 @@ class EndpointsView(ApiView):
 
         From now on, each event of the `types` is posted to the address. Without `types`, all events are posted. The
         calls follow the Standard Webhooks specification: verify `webhook-signature` with the `secret`, which is shown
-        only here, and ignore a `webhook-id` that you have seen. Answer with 2xx within a second. Otherwise, the call is
-        repeated for up to three days. The address must begin with `https://`.
+        only here, and ignore a call whose `webhook-id` you have seen before. Answer with 2xx within a second.
+        Otherwise, the call is repeated for up to three days. The address must begin with `https://`.
         """
         check_staff(self)
         body = EndpointBody(data=request.data)

@@ -87,7 +87,7 @@ def send_test(endpoint_id: str, *, by: Author, now: datetime) -> str:
 
 @raises(find_endpoint, EndpointDisabled, EventNotFound)
 def redeliver(endpoint_id: str, event_id: str, *, by: Author, now: datetime) -> None:
-    """Queue an event, whether or not the endpoint has taken it. Runs in the caller's transaction."""
+    """Queue an event for the endpoint, even if the endpoint has taken it. Runs in the caller's transaction."""
     endpoint = _enabled(endpoint_id)
     if published_event(event_id) is None:
         raise EventNotFound(event_id=event_id)
@@ -99,8 +99,8 @@ def redeliver(endpoint_id: str, event_id: str, *, by: Author, now: datetime) -> 
 def redeliver_untaken(endpoint_id: str, *, by: Author, now: datetime) -> int:
     """Queue all events that the endpoint has not taken, even those that were given up. Return their number.
 
-    This runs outside a transaction, because there may be a hundred thousand events. The redelivery is recorded when it
-    is done.
+    This runs outside a transaction, because there may be a hundred thousand events. The redelivery is recorded once
+    the events are queued.
     """
     endpoint = _enabled(endpoint_id)
     untaken: int = collection(DELIVERIES).update_many({"endpoint_id": endpoint.pk}, {"$set": _anew(now)}).matched_count

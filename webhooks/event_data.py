@@ -1,6 +1,6 @@
-"""The type and the data of an event. The data is that of the same event on Pusher, if Pusher gets it, too.
+"""The type and the data of an event. If the event also goes to Pusher, it has the same data there, with one exception.
 
-In addition, each event has a `session_id`, which `goal.progressed` does not have on Pusher.
+Each event has a `session_id` here, but `goal.progressed` has none on Pusher.
 """
 
 from typing import Any

@@ -51,7 +51,7 @@ class EventPages(PlacedPages):
 def published_events(asked: Mapping[str, str], limit: int, *, cursor: Any, is_backward: bool) -> list[Document]:
     """Return the events that were asked for, those nearest to the cursor first.
 
-    Only events that the majority of the servers has stored count, because an election could roll back the others.
+    Events are left out until the majority of the servers has stored them, because an election could roll them back.
     """
     side, closed = ("$lt", "e") if is_backward else ("$gt", "e")
     conditions: list[Document] = [{name: asked[name]} for name in ("type", "goal_id") if name in asked]
@@ -69,7 +69,7 @@ def published_event(event_id: str) -> Document | None:
 
 
 def events_between(place: ObjectId, last: ObjectId, limit: int) -> list[Document]:
-    """Return the events after one place and up to another, oldest first."""
+    """Return up to `limit` events after `place`, up to and including `last`, oldest first."""
     found = _events().find({"place": {"$gt": place, "$lte": last}}).sort("place", 1)
     return list(found.limit(limit))
 

@@ -1,4 +1,4 @@
-"""Events, the endpoints of partners that get them, deliveries to be tried again, and each attempt to send."""
+"""Models of events, of partners' endpoints, of deliveries that have to be tried again, and of attempts to send."""
 
 from urllib.parse import urlsplit
 
@@ -15,8 +15,8 @@ class Event(models.Model):
     """An announcement, stored in the transaction that made it true. A TTL index deletes it after 30 days.
 
     `place` is the event's id for clients, and its place in the list. The place is null until the event is published,
-    which is soon after the commit (webhooks/publishing.py). `data` is that of the same event on Pusher, if there is
-    one, and always has a `session_id`.
+    which is soon after the commit (webhooks/publishing.py). `data` is the same as in the event on Pusher, if there is
+    one, except that it always has a `session_id`.
     """
 
     place = ObjectIdField(_("id"), null=True)
@@ -107,8 +107,8 @@ class Endpoint(models.Model):
 class Delivery(models.Model):
     """An event that an endpoint has not taken yet. The id is `{endpoint id}:{event id}`.
 
-    `next_at` is null if the delivery was given up. `event` holds a test event, because the list of events has none, and
-    is null otherwise. A TTL index deletes the document 30 days after `first_at`.
+    `next_at` is null if the delivery was given up. `event` holds a test event, because test events are not in the
+    list of events. It is null otherwise. A TTL index deletes the document 30 days after `first_at`.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=49)

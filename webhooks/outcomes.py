@@ -47,7 +47,7 @@ def settle(
 ) -> None:
     """Note the calls, and store the messages that are left for a later attempt, in one transaction.
 
-    The endpoints with the lease have been sent the events up to the place `reached`. The function ends the lease.
+    With `lease`, also move the place of the leased endpoints to `reached`, and end the lease.
     """
     attempts = [_attempt(each) for each in sent]
     # A message that was taken at its first attempt has no delivery.
@@ -144,7 +144,7 @@ def _health(sent: Sequence[Sent], now: datetime) -> Iterator[Any]:
         is_slow = 2 * sum(each.seconds > SLOW_SECONDS for each in returned) > len(returned)
         if is_slow != endpoint.slow:
             yield UpdateOne({"_id": endpoint.pk}, {"$set": {"slow": is_slow}})
-        # Another worker may have noted the opposite since the endpoint was read, so the present value decides.
+        # Another worker may have noted the opposite since the endpoint was read, so the writes check the stored value.
         if any(each.is_success for each in returned):
             yield UpdateOne({"_id": endpoint.pk, "failing_since": {"$ne": None}}, {"$set": {"failing_since": None}})
         else:

@@ -20,8 +20,8 @@ from config import clock
 from config.curl import ended_handles, new_handle
 
 CONCURRENCY = 160
-# The most calls to one endpoint at a time. With many endpoints, it is smaller, so that hanging endpoints leave room for
-# the others.
+# The most calls to one endpoint at a time. If there are many endpoints, each may have fewer (`share`), so that hanging
+# endpoints leave room for the others.
 CALLS_AT_ONCE = 8
 KEPT_BYTES = 1000
 MOST_HEADER_BYTES = 16_000
@@ -116,7 +116,7 @@ def share(endpoints: int) -> int:
 
 
 def send(calls: Sequence[Outgoing], *, seconds: float, begin_within: float) -> dict[int, Returned]:
-    """Make the calls, each within `seconds`. Return the result of each, by its index.
+    """Make the calls, each within `seconds`. Return the results by the indexes of their calls.
 
     No call begins later than `begin_within` seconds from now. Calls that did not begin are not in the result.
     """

@@ -57,7 +57,7 @@ def is_due() -> bool:
 
 
 def _begin_due(lines: Exchange, *, seconds: float) -> dict[str, Message]:
-    """Begin as many calls as each endpoint may have. Return their messages by the ids of the deliveries."""
+    """Begin calls for due deliveries, up to each endpoint's share. Return their messages by the deliveries' ids."""
     now, full = clock.now(), lines.full()
     found = _due(lines, now, besides=full)
     most = share(len(found) + len(full))

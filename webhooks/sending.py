@@ -83,7 +83,7 @@ def _behind(last: ObjectId, now: datetime) -> Document:
 
 
 def _lease(last: ObjectId) -> list[Endpoint]:
-    """Lease the endpoints that are behind and that no other worker holds."""
+    """Lease and return the endpoints that lack published events, except for those that another worker has leased."""
     now, lease = clock.now(), uuid4().hex
     taken = {"$set": {"lease": lease, "leased_until": now + LEASE}}
     if not collection(ENDPOINTS).update_many(_behind(last, now), taken).matched_count:

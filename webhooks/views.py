@@ -28,9 +28,10 @@ class EventsView(ApiView):
     def get(self, request: Request) -> Response:
         """What has happened?
 
-        Lists everything that was announced in the last 30 days, oldest first. `data` is that of the same event on
-        Pusher, if there is one, and always has a `session_id`. An event is listed only when no older event can be added
-        before it. So a program that repeatedly asks for the events after the last one it knows (`after`) misses none.
+        Lists everything that was announced in the last 30 days, oldest first. `data` is the same as in the event on
+        Pusher, if there is one, except that it always has a `session_id`. An event is listed only when no older event
+        can be added before it. So a program that repeatedly asks for the events after the last one it knows (`after`)
+        misses none.
         """
         check_staff(self)
         asked = asked_filters(request, self)
@@ -48,7 +49,7 @@ class EventView(ApiView):
     def get(self, request: Request, event_id: str) -> Response:
         """Get an event.
 
-        The path takes the id from the list of events or from the header `webhook-id`.
+        The id comes from the list of events, or from the header `webhook-id` of a call to an endpoint.
         """
         del request
         check_staff(self)

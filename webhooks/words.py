@@ -22,5 +22,5 @@ ERRORS: dict[str, Promise] = {
 
 
 def error_in_words(error: str) -> str:
-    """Return the explanation of an error. An error without one is returned unchanged."""
+    """Return the explanation of an error, or the error itself if it has no explanation."""
     return str(ERRORS.get(error, error))

@@ -113,7 +113,7 @@ class ArchiveReader:
 
 
 def batches(documents: Iterable[RawBSONDocument]) -> Iterator[list[RawBSONDocument]]:
-    """Yield the documents in lists of a size that can be inserted or deleted at once."""
+    """Yield the documents in lists that are small enough to be inserted or deleted by one command."""
     batch, size = list[RawBSONDocument](), 0
     for document in documents:
         batch.append(document)

@@ -26,14 +26,14 @@ class Stored:
 
 @dataclass(frozen=True, slots=True)
 class Catalog:
-    """The collections, with that of the migrations last, and the names and options of the views."""
+    """The collections, of which the collection of migrations is the last, and the names and options of the views."""
 
     collections: list[Stored]
     views: list[Document]
 
 
 def read_catalog() -> Catalog:
-    """Return the present collections and views."""
+    """Return the present collections and views. Raises BackupFailed if there is anything else, such as time series."""
     database = connection.database
     found = [each for each in database.list_collections() if not _is_passing(each["name"])]
     if unknown := {each["type"] for each in found} - {"collection", "view"}:

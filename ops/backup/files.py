@@ -18,7 +18,8 @@ OWNER_ONLY = 0o600
 def new_file(path: Path) -> Iterator[BinaryIO]:
     """Yield a file that gets its name, durably, at the end of the block, and is removed if the block fails.
 
-    A file that a killed process has left behind is overwritten.
+    A file that a killed process has left behind is overwritten. Raises BackupFailed if the name is taken, or if another
+    process is writing the file.
     """
     if path.exists():
         raise BackupFailed(f"{path} exists. Choose another name.")

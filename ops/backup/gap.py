@@ -36,7 +36,7 @@ class Gap:
 
 
 def bridge(*, at: datetime, now: datetime) -> Gap:
-    """Prepare the database, which has the state of the moment `at`, for the work of the product at `now`."""
+    """Prepare the database, which has the state of the moment `at`, for the product at `now`. Return what was due."""
     _release_claims(now=now)
     _outdate_caches(now=now)
     hold_overdue(before=now)
@@ -54,7 +54,7 @@ def _release_claims(*, now: datetime) -> None:
 def _outdate_caches(*, now: datetime) -> None:
     """Raise the cache versions above those used since the backup, because the cache may still hold their entries.
 
-    Versions rise by one with each change, so a version in milliseconds is far above them.
+    Versions rise by one with each change, so the present time in milliseconds is far above them.
     """
     above = {"$max": ["$cache_version", int(now.timestamp() * 1000)]}
     collection(SESSIONS).update_many({}, [{"$set": {"cache_version": above}}])

@@ -38,7 +38,10 @@ class Restored:
 
 
 def restore(path: Path, *, anew: bool, say: Say) -> Restored:
-    """Restore the file into the empty database. With `anew`, first remove what an interrupted restoration has left."""
+    """Restore the file into the empty database. With `anew`, first remove what an interrupted restoration has left.
+
+    Raises BackupFailed, whose text says what to do.
+    """
     with path.open("rb") as file:
         say("Checking the file")
         archive.check(file)

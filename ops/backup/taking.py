@@ -34,7 +34,10 @@ class Taken:
 
 
 def take(path: Path, *, say: Say) -> Taken:
-    """Write a backup into the file, which must not exist yet. Until the file is complete, it has another name."""
+    """Write a backup into the file, which must not exist yet. Until the file is complete, it has another name.
+
+    Raises BackupFailed, whose text says what to do.
+    """
     catalog = read_catalog()
     if not any(each.name == APPLIED for each in catalog.collections):
         raise BackupFailed(f"The database {connection.database.name} was not migrated, so there is nothing to save.")

@@ -13,7 +13,7 @@ from pathlib import Path
 
 from prometheus_client.mmap_dict import MmapedDict
 
-# Kinds whose values are added up. Other kinds of metrics are not used in the product.
+# Kinds whose values are added up. The product keeps no other kinds of metrics in files.
 KINDS = ("counter", "histogram")
 MERGED = "ended"
 

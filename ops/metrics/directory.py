@@ -16,9 +16,9 @@ ROOT = DATA_DIR / "metrics"
 
 
 def make_directory() -> Path:
-    """Create an empty directory for this process, and set the variable.
+    """Create an empty directory for this process, and set the variable to its path. Return the path.
 
-    Remove the directories of this host's servers that have ended.
+    First remove the directories of this host's servers that have ended.
     """
     ROOT.mkdir(parents=True, exist_ok=True)
     mine = _own()

@@ -57,7 +57,10 @@ class MetricsView(ProbeView):
 
 
 def _counted() -> bytes:
-    """Return the counts of all processes of this server, or nothing if one of their files is incomplete or missing."""
+    """Return the counts of all processes of this server, or nothing if one of their files is incomplete or missing.
+
+    If the processes have no directory for their counts, return only the counts of this process.
+    """
     if VARIABLE not in os.environ:
         return generate_latest(PROCESS)
     directory = Path(os.environ[VARIABLE])

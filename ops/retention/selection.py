@@ -1,4 +1,4 @@
-"""Selects the rows that may leave the database: old rows of goals and sessions that are over."""
+"""Selects the rows that may leave the database: old rows of goals and sessions that are over, and old change logs."""
 
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from datetime import datetime
@@ -68,7 +68,7 @@ def _sessions_ended(ids: Sequence[ObjectId], *, before: datetime) -> set[ObjectI
 
 
 def goals_over(goal_ids: Collection[str], *, before: datetime) -> set[str]:
-    """Return those goals that were over before the moment.
+    """Return the ids of those goals that were over before the moment.
 
     A funding goal is over once its payments are settled for good. A show is over if it has ended or was cancelled, and
     its funding goal is over.

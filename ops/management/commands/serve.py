@@ -21,7 +21,7 @@ from config.environment import ROOT
 POLL_SECONDS = 0.1
 # The server and the queue need less time than this to stop gracefully.
 STOPPED_WITHIN_SECONDS = 30.0
-# The starts of shows come before requests, as with deploy/showgoals-web.service.
+# The starts of shows come before requests. deploy/showgoals-web.service sets the same niceness.
 WEB_NICENESS = 10
 
 
@@ -55,7 +55,10 @@ class Command(BaseCommand):
 
 @contextmanager
 def _alone(data_dir: Path) -> Iterator[None]:
-    """Let only this process use the directory inside the block. The kernel releases the lock of a process that dies."""
+    """Let only this process use the directory inside the block. Raises CommandError if another process uses it.
+
+    The kernel releases the lock of a process that dies.
+    """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "serve.lock").open("a+") as lock:
         try:
