@@ -1,4 +1,4 @@
-"""What needs a person now: shows, failed tasks, and faults of the server. Each query is short and uses an index."""
+"""What needs a person now: shows, failed tasks, and faults of the server. Each query uses an index."""
 
 from collections.abc import Callable
 from datetime import datetime, timedelta

@@ -19,7 +19,7 @@ from sessions_app.models import SessionStatus
 
 # The most results of each kind. A person who gets this many can type more of the name.
 MOST_FOUND = 20
-# The most goals that are shown for a session. For a user, as many own goals and as many paid goals are shown.
+# The most goals that are shown for a session. For a user, this limits both the user's own goals and the paid goals.
 NEWEST = 5
 # If more users than this are found, their goals are not shown.
 MOST_USERS_SHOWN_CLOSELY = 3
@@ -33,7 +33,10 @@ _USER = {"username": True, "email": True, "is_active": True}
 
 @dataclass(frozen=True, slots=True)
 class FoundGoal:
-    """A goal of any kind, with its title and the name of its streamer. Staff can move a scheduled show."""
+    """A goal of any kind, with its title and the name of its streamer.
+
+    `is_scheduled` is true for a show that staff can move.
+    """
 
     goal_id: str
     kind: str
@@ -118,7 +121,7 @@ def find_users(text: str) -> list[ObjectId]:
 
 
 def _find_ids(ids: list[ObjectId], kinds: Kinds) -> Found:
-    """Find the objects with these ids. If one of them is a session, return its newest goals."""
+    """Find the objects with these ids. If one of them is a session, the goals are the newest goals of this session."""
     these = {"_id": {"$in": ids}}
     goals = _newest_goals(these) if kinds.goals else []
     sessions = list(collection("sessions").find(these, _SESSION)) if kinds.sessions else []
@@ -139,7 +142,7 @@ def _find_name(text: str, kinds: Kinds) -> Found:
 
 
 def _users_named(text: str, *, fields: Document, limit: int) -> list[Document]:
-    """Return at most `limit` users whose name begins with the text, and as many whose email address does."""
+    """Return at most `limit` users whose name begins with the text, and `limit` whose email address begins with it."""
     named: dict[ObjectId, Document] = {}
     for name in ("username", "email"):
         by_name = find_folded("auth_user", {name: begins_with(text)}, fields=fields, limit=limit)
@@ -177,7 +180,7 @@ def _newest_goals(condition: Document) -> list[Document]:
 
 
 def _paid_goals(viewer_id: str) -> list[Document]:
-    """Return the shows that the user's latest payments are for, or the funding goals if they have no show yet."""
+    """Return the shows that the user's latest payments are for, and the funding goals that have no show yet."""
     latest = collection("contributions").find({"viewer_id": viewer_id}, {"funding_goal_id": True})
     newest = latest.sort([("created_at", -1), ("_id", -1)]).limit(NEWEST)
     funding_ids = [ObjectId(goal_id) for goal_id in dict.fromkeys(paid["funding_goal_id"] for paid in newest)]

@@ -17,7 +17,7 @@ from desk.hour import STEPS, Deliveries, Starts, deliveries_of_last_hour, height
 from desk.upcoming import HOURS, upcoming_shows
 
 GOALS, FAILURES = "admin:goals_goal_changelist", "admin:django_q_failure_changelist"
-# Both are in the units of the plots, which are SVG images.
+# These lengths are in the units of the plots, which are SVG images.
 BAR_WIDTH, PLOT_HEIGHT = 10, 60
 # The top of the plot of lateness stands for at least this many seconds, so that its bars are low if all shows started
 # on time.
@@ -89,7 +89,7 @@ def _since(steps: Sequence[Starts | Deliveries]) -> datetime | None:
 
 
 def _total(counts: Sequence[int]) -> str:
-    """Return the sum of the steps, with a plus if earlier steps are left out."""
+    """Return the sum of the steps, with a plus sign if earlier steps are left out."""
     return f"{sum(counts)}{'+' if len(counts) < STEPS else ''}"
 
 

@@ -1,8 +1,8 @@
 """The last hour in steps of five minutes: how late shows have started, and how many events were sent to viewers.
 
-Only the newest shows and chunks are read, so that the page stays quick on an evening of thousands of shows. A chunk has
-one event for up to `NOTIFY_CHUNK` viewers. If not everything was read, the steps that are incomplete are left out. The
-last step is never left out.
+Only the newest shows and chunks are read, so that the page stays quick on an evening with thousands of shows. A chunk
+has one event for up to `NOTIFY_CHUNK` viewers. If not everything was read, the steps that are incomplete are left out.
+The last step is never left out.
 """
 
 from collections.abc import Sequence

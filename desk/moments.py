@@ -1,4 +1,4 @@
-"""Formats times for people. Times are in UTC; the script of the page adds the time in the reader's zone."""
+"""Formats times for people. Times are in UTC; the script of the page adds the time in the reader's time zone."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

@@ -82,7 +82,7 @@ def start(data_dir: Path = DEFAULT_DATA_DIR, port: int = DEFAULT_PORT, *, test_c
 
 
 def stop(data_dir: Path = DEFAULT_DATA_DIR) -> bool:
-    """Stop the server of the data directory. Return False if none was running."""
+    """Stop the server of the data directory. Return False if none was running. Raises EmbeddedMongoError."""
     with _locked(data_dir):
         if not is_alive(data_dir):
             return False

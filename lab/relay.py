@@ -36,7 +36,7 @@ class Relay:
             await asyncio.gather(self._delay(reader, there[1]), self._delay(there[0], writer))
 
     async def _delay(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        """Write what is read, in order, each part after its delay."""
+        """Pass on the parts that are read, in order. Each part is written after a delay."""
         way: asyncio.Queue[_Chunk] = asyncio.Queue()
         arriving = asyncio.create_task(self._arrive(way, writer))
         loop = asyncio.get_running_loop()

@@ -67,7 +67,7 @@ def rename_member(server: Server) -> None:
     """Change the address of the member in the configuration of a server that runs *without* its replica set.
 
     A member that finds another address in its configuration tries to connect to that address first. This takes half a
-    minute if a program listens there that does not respond.
+    minute if a program at that address does not respond.
     """
     server.create_user()
     with server.connect() as client:

@@ -130,7 +130,7 @@ def _contribution(show: SeededShow, viewer: Person, now: datetime) -> Contributi
 
 
 def _funding_goal(show: SeededShow, now: datetime) -> ShowFundingGoal:
-    """Return a goal that has reached its target. Its payers and amounts are those of the contributions."""
+    """Return a closed funding goal. Its payers and amounts match the contributions."""
     progress = TICKET_PRICE * len(show.viewers)
     return ShowFundingGoal(
         pk=show.funding_goal_id,

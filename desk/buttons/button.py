@@ -28,7 +28,7 @@ HEARING = _("Payers who hear of it: {payers}.")
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sentence about what will happen or has happened. An alarming sentence says why nothing happens."""
+    """A sentence about what will happen or has happened. An alarming one warns, or says why nothing happens."""
 
     text: SafeString
     is_alarming: bool = False
@@ -83,9 +83,10 @@ class Button(ABC):
         return None
 
     def count(self, around: Surroundings) -> int:
-        """Return how often the button was pressed, so that the same form is refused when it is sent again.
+        """Return how often the button was pressed.
 
-        A button that changes the goal's version returns 0, because the form also contains the version.
+        The form contains this number, so that a form that is sent again is refused. A button that changes the goal's
+        version returns 0, because the form also contains the version.
         """
         del around
         return 0

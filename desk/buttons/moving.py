@@ -26,7 +26,7 @@ from showgoals.overlaps import overlapping_shows
 
 MINUTES = (5, 10, 20)
 STARTS = _("The show starts at {at}.")
-# A held show that starts now may overlap other shows (showgoals/changes.py).
+# A held show (goals/holding.py) that starts now may overlap other shows (showgoals/changes.py).
 MAY_OVERLAP = _("At that time the session has another show: {show}, from {begins} to {ends}.")
 OVERLAPS = _(
     "At that time the session has another show: {show}, from {begins} to {ends}. So the change will be refused."
@@ -127,7 +127,7 @@ class Move(_Starting):
 
 
 class StartNow(_Starting):
-    """Starts a scheduled show at once."""
+    """Starts a scheduled show immediately."""
 
     name = "start-now"
     label = _("Start now")

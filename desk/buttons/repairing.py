@@ -135,7 +135,7 @@ class RetryRecording(Button):
         return None if has_failed and LIVE.holds(around.goal) else RecordingNotFailed.detail
 
     def tells(self, around: Surroundings, moment: datetime | None) -> Iterator[Told]:
-        """Say what BytePlus is asked to do, how often that has failed, and why."""
+        """Say what BytePlus is asked to do, how many attempts there were, and what the latest error was."""
         del moment
         yield Told(words(_("BytePlus is asked once more to record the show, from now on.")))
         if around.recording is not None:

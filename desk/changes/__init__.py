@@ -1,1 +1,1 @@
-"""The record of changes in the admin. The button "History" of another page leads to the changes of its object."""
+"""The record of changes in the admin. The button "History" on the page of an object leads to its changes."""

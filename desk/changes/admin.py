@@ -26,7 +26,7 @@ from desk.changes.names import Names, author_of, name_each, page_of_subject, sub
 from desk.changes.words import ACTIONS, action_label, differences
 
 SHOWN_CHARACTERS = 8
-# This id is lower than that of any change.
+# This id is lower than the id of any change.
 FIRST = ObjectId("0" * 24)
 Records = QuerySet[ChangeRecord]
 
@@ -43,7 +43,7 @@ class NamedList(ChangeList):
     """The changes of a page, with the names of their authors and subjects."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Find all names at once."""
+        """Find the names for all changes of the page together."""
         super().get_results(request)
         records = list(self.result_list)
         names = name_each(records)

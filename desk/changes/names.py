@@ -34,7 +34,7 @@ def author_of(record: ChangeRecord, names: Names) -> str:
 
 
 def subject_of(record: ChangeRecord, names: Names) -> str:
-    """Return the name of what was changed, or its id."""
+    """Return the name of what was changed, or its id if no name is known."""
     return names.get((record.subject_type, record.subject_id), record.subject_id)
 
 
@@ -66,7 +66,7 @@ def _named(model: type[User | ServerKey | Session], ids: list[ObjectId]) -> Name
 
 
 def _titles(ids: list[ObjectId]) -> Names:
-    """Return the titles of the goals. The title of a goal is that of its first level."""
+    """Return the titles of the goals. A goal has the title of its first level."""
     if not ids:
         return {}
     rows = collection(Goal._meta.db_table).find({"_id": {"$in": ids}}, {"levels": {"$slice": 1}, "_cls": True})

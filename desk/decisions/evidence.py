@@ -1,4 +1,4 @@
-"""Finds the evidence for the funding goals on a page of the list of decisions, by one query for each kind."""
+"""Finds the evidence for the funding goals on a page of the list of decisions, with at most four queries."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -46,7 +46,7 @@ class Case:
 
     @property
     def as_sold(self) -> bool | None:
-        """Whether the show had the promised length and ticket; None if there was no show."""
+        """Whether the show had the promised ticket and at least the promised length; None if no show was performed."""
         return self.goal.settlement.as_sold if self.goal.settlement else None
 
     @property

@@ -27,7 +27,10 @@ TAKE_OUT, TAKE_IN, ACCOUNT = _("Take out"), _("Take back in"), _("Page of the us
 
 
 def payer_page(request: HttpRequest, goal_id: str, viewer_id: str) -> HttpResponse:
-    """Say in one sentence why the viewer was let in or not, and show what is known about the viewer."""
+    """Say in one sentence why the viewer was let in or not, and show what is known about the viewer.
+
+    If the goal is a funding goal that has a show, redirect to the viewer's page for the show.
+    """
     goal = _goal(request, goal_id)
     if not ObjectId.is_valid(viewer_id):
         raise Http404
@@ -49,7 +52,7 @@ def payer_page(request: HttpRequest, goal_id: str, viewer_id: str) -> HttpRespon
 
 
 def find_payer(request: HttpRequest, goal_id: str) -> HttpResponse:
-    """Redirect to the payer's page of the user whose name or id was typed."""
+    """Redirect to the page of the payer whose user name or id was typed."""
     goal = _goal(request, goal_id)
     typed = request.GET.get("payer", "").replace("\0", "").strip()
     user = User.objects.filter(username=typed).only("pk").first() if typed else None

@@ -36,7 +36,7 @@ class NamedTasks(ChangeList):
     """The rows of a page, with the names of their goals."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Find the names for all rows at once."""
+        """Find the names for all rows together."""
         super().get_results(request)
         rows = list(self.result_list)
         names = name_goals(row.group for row in rows if row.group)
@@ -49,7 +49,7 @@ class NamedMessages(ChangeList):
     """The messages of a page, with their stored fields and the names of their goals."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Find the fields and the names of all messages at once."""
+        """Find the fields and the names for all messages together."""
         super().get_results(request)
         rows = list(self.result_list)
         facts = facts_of([row.pk for row in rows])
@@ -187,12 +187,12 @@ class WaitingTasksAdmin(GroupedAdmin, QueuedTaskAdmin):
 
     @admin.display(description=_("due at"))
     def due(self, message: OrmQ) -> SafeString:
-        """Return when a worker may take the message. If a worker holds it, return until when."""
+        """Return when a worker may take the message. If a worker holds it, return when the worker's claim ends."""
         return at(message.lock)
 
     @admin.display(description=_("state"))
     def state(self, message: OrmQ) -> str:
-        """Return what the message waits for."""
+        """Return the situation of the message, and its unreadable field, if any."""
         facts = _facts(message)
         if not facts:
             return NOTHING

@@ -33,7 +33,7 @@ _FIRST_HALF = re.compile("[\ud800-\udbff]$")
 
 
 class Situation(models.TextChoices):
-    """What a message waits for."""
+    """What is happening to a message in the queue."""
 
     LATE = "late", _("should have been taken")
     RUNNING = "running", _("a worker is running it")
@@ -117,7 +117,7 @@ def facts_of(message_ids: Sequence[object]) -> dict[str, Document]:
 
 
 def situation(row: Document, *, now: datetime) -> Situation:
-    """Return what the message waits for."""
+    """Return what is happening to the message."""
     due, key = as_moment(row.get("lock")), row.get("key")
     if due is None or not isinstance(key, str) or key.endswith(UNREADABLE):
         return Situation.ASIDE

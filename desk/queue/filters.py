@@ -56,7 +56,7 @@ class _Among(admin.SimpleListFilter):
     field = ""
 
     def entries(self, request: HttpRequest) -> list[Entry]:
-        """Return all entries of the page."""
+        """Return the entries from which the groups are made."""
         raise NotImplementedError
 
     def label(self, value: str) -> Any:
@@ -116,7 +116,7 @@ class WaitingTaskFilter(_AmongWaiting):
 
 
 class SituationFilter(_AmongWaiting):
-    """Filters by what the messages wait for."""
+    """Filters by the situation of the messages."""
 
     title, parameter_name, field = _("state"), "situation", "situation"
 

@@ -1,4 +1,4 @@
-"""Words for the outcomes on a goal's timeline. The stored values are those of the API."""
+"""Words for the outcomes on a goal's timeline. The API returns the stored values."""
 
 from django.utils.translation import gettext_lazy as _
 

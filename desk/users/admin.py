@@ -56,7 +56,7 @@ admin.site.unregister(User)
 
 @admin.register(User)
 class UserDeskAdmin(AccountAdmin):
-    """Adds the account's sessions, shows and payments. The form only shows `is_active`. Two buttons change it."""
+    """Adds the account's sessions, shows and payments. In the form, `is_active` is read-only. Two buttons change it."""
 
     change_form_template = "desk/user.html"
     search_help_text = _("The beginning of a user name or of an email address; or the id of a user.")
@@ -114,7 +114,7 @@ class UserDeskAdmin(AccountAdmin):
         return super().render_change_form(request, context, *args, **kwargs)
 
     def deactivate_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
-        """Ask for the reason, and what becomes of live sessions and keys (GET), or deactivate the user (POST)."""
+        """Ask for the reason, and ask what becomes of live sessions and keys (GET), or deactivate the user (POST)."""
         user = self._user(request, object_id)
         if user is None or user.pk == request.user.pk:
             return self._refuse(request, user)
@@ -193,7 +193,7 @@ class UserDeskAdmin(AccountAdmin):
 
     @admin.display(description=_("latest payments"))
     def payments(self, user: User) -> SafeString:
-        """List the latest payments, each with its outcome and a link to the user's page as a payer of the show."""
+        """List the latest payments, each with its outcome and a link to the payer's page."""
         rows = (
             (
                 date_format(each.contribution.created_at, "DATETIME_FORMAT"),

@@ -1,4 +1,4 @@
-"""`bench cost`: measures the CPU time of each kind of request, and compares it with that of a bare DRF view.
+"""`bench cost`: measures the CPU time of each kind of request, and compares it with the CPU time of a bare DRF view.
 
 The benchmark calls the WSGI application directly, without an HTTP server.
 """
@@ -45,7 +45,8 @@ Send = Callable[[], object]
 class Cost:
     """The cost of one kind of request.
 
-    The times are the totals of all requests. The function calls and the MongoDB commands are those of one request.
+    The times are the totals of all requests. The function calls and the MongoDB commands belong to a
+    single request.
     """
 
     calls: int
@@ -138,7 +139,7 @@ def _first(send: Send, listener: RoundTrips) -> Cost:
 
 
 def _measure(cost: Cost, send: Send) -> None:
-    """Send a block of requests, and add its cost."""
+    """Send a block of requests, and add its cost to `cost`."""
     before = mongodb_cpu_seconds()
     began, began_at = time.process_time(), time.perf_counter()
     for _ in range(BLOCK):

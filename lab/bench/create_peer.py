@@ -36,7 +36,7 @@ class Written:
 
 
 def read_back(database: Database[Document], goal_id: str) -> Written:
-    """Return the documents that the creation of the first show has written. Raises LookupError if it is missing."""
+    """Return the documents that the creation of the first show has written. Raises LookupError if there is no show."""
     goal = database[GOALS].find_one({"_id": ObjectId(goal_id)})
     if goal is None:
         raise LookupError(goal_id)

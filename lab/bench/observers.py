@@ -55,7 +55,7 @@ class Heard:
     """What the vendors' stand-ins have received since the last question.
 
     `started` has the channels of each `goal.started`. `authorizations` has the channel and the event_id of each
-    `stream.authorized` if Pusher fails. Otherwise, it is empty, because the data of events are not kept.
+    `stream.authorized` in a run with PusherFaults. Otherwise, it is empty, because the data of events are not kept.
     """
 
     requests: int

@@ -1,8 +1,8 @@
 """`bench pages`: the processor time that the open pages of streamers cost while their shows run.
 
 Each page makes the calls that `clients/js/streamer.js` makes while nothing happens: the counts every 15 seconds, with
-the `ETag` of the last response, and the state of the recording once a minute. The pages of streamers whose shows
-have not started make only the first of these calls.
+the `ETag` of the last response, and the state of the recording once a minute. Before a show starts, its
+page reads only the counts.
 """
 
 import time
@@ -128,7 +128,7 @@ class _Bench:
         return sum(shares)
 
     def _read(self, pages: list[_Page]) -> None:
-        """Let each page read every 15 seconds, one after another."""
+        """Let each page read every 15 seconds. The pages take turns."""
         until = time.monotonic() + self.seconds
         while time.monotonic() < until:
             for page in pages:

@@ -71,7 +71,7 @@ def bring_forward(shows: Sequence[PlantedShow], seconds: int) -> list[PlantedSho
 def plant_audience(nbf: datetime, *, viewers: int) -> PlantedShow:
     """Insert a show with a very large audience.
 
-    The payers are only in `breakdown`, because a fan-out reads nothing else of them.
+    The payers are only in `breakdown`, because a fan-out reads nothing else about them.
     """
     (show,) = plant([nbf], viewers=0)
     breakdown = {str(ObjectId()): {"amount": TICKET_PRICE} for _ in range(viewers)}

@@ -21,7 +21,7 @@ def children(pid: int, name: str = "") -> list[int]:
 
 
 def with_variable(name: str, value: str) -> dict[int, int]:
-    """Return {pid: parent's pid} of the processes with this variable in their environment."""
+    """Return {pid: parent's pid} of the processes that have this variable with this value in their environment."""
     processes = psutil.process_iter(["ppid", "environ"])
     return {each.pid: each.info["ppid"] for each in processes if (each.info["environ"] or {}).get(name) == value}
 

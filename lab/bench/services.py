@@ -51,7 +51,7 @@ class Service:
             self._start()
 
     def kill_tree(self) -> None:
-        """Kill the main process and its children at once, by SIGKILL."""
+        """Kill the main process and its children together, by SIGKILL."""
         if self._process:
             with suppress(ProcessLookupError):
                 os.killpg(self._process.pid, signal.SIGKILL)

@@ -1,4 +1,4 @@
-"""`bench token_view`: `GET /sessions/{id}/token` by many payers, compared with two bare views with the same body."""
+"""`bench token_view`: `GET /sessions/{id}/token` by many payers, compared with bare views that return the same body."""
 
 import time
 from argparse import ArgumentParser

@@ -47,7 +47,10 @@ class Witness:
         return self._process.pid or 0
 
     def ask(self, question: object = None, *, more_seconds: float = 0) -> Any:
-        """Send a question and return the reply. `more_seconds` is how much longer than usual the reply may take."""
+        """Send a question and return the reply. Raises BenchFailed if the process has ended or replies too late.
+
+        `more_seconds` is how much longer than usual the reply may take.
+        """
         self._pipe.send(question)
         return self._receive(more_seconds)
 

@@ -67,7 +67,7 @@ class Children:
         return [process.pid for process in self._running.values()]
 
     def terminate(self) -> None:
-        """Ask all processes to end, without waiting for them. The end of the block waits."""
+        """Ask all processes to end, but do not wait for them. The end of the block waits for them."""
         self._are_asked_to_end = True
         for process in self._running.values():
             with suppress(ProcessLookupError):

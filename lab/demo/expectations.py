@@ -1,4 +1,4 @@
-"""Compares what both stand-ins have received at the end with what they must have received."""
+"""Compares what both stand-ins have received by the end of the demo with what they must have received."""
 
 from collections import Counter
 from dataclasses import dataclass
@@ -43,7 +43,7 @@ class Show:
         return f"presence-stream-viewer@{self.streamer_id}.{preset}.{viewer_id}"
 
     def deliveries(self) -> Counter[Delivery]:
-        """Return the event and the channel of each delivery that the flow makes, each of them once.
+        """Return the event and the channel of each delivery that the product must make. Each one counts once.
 
         The channels are written out as in docs/api.md, without using the product's code.
         """

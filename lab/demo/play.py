@@ -44,7 +44,10 @@ class Play:
     waits: bool
 
     def perform(self) -> bool:
-        """Run all steps, and return whether everything was right. If `waits`, keep the pages open until Ctrl-C."""
+        """Run all steps, and return whether everything was right.
+
+        If `waits` is true, keep the pages open until Ctrl-C.
+        """
         self.screen.title("Preparations")
         self.mongodb.drop_database(self.stand_ins.database)
         self.children.run("migrate", ["manage.py", "migrate"])

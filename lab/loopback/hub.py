@@ -45,7 +45,7 @@ class Hub:
         self._lock = Lock()  # held while sending, so that all subscribers get the messages in the same order
 
     def subscribe(self, subscriber: Subscriber, channel: str, member: Member | None = None) -> None:
-        """Add the subscriber, confirm the subscription, and tell the other subscribers of a new member.
+        """Add the subscriber, confirm the subscription, and tell the other subscribers about a new member.
 
         Raises Refused if the subscriber is subscribed already or the channel is full.
         """

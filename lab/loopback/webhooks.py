@@ -1,6 +1,7 @@
 """A stand-in for Pusher's webhooks. It reports who subscribes and who leaves, in signed bundles.
 
-It repeats a bundle until the app's server accepts it, or for TRIED_SECONDS. It shares no code with `notifications/`.
+It repeats a bundle until the app's server accepts it, or until TRIED_SECONDS have passed. It shares no code with
+`notifications/`.
 
 Source: Pusher's docs (2025-06), Webhooks.
 """

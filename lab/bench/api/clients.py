@@ -82,7 +82,7 @@ def _play(turn: Turn, clients: list[Client]) -> Answers:
 
 
 def _until(end: float, requests: Iterator[ClientRequest]) -> Iterator[ClientRequest]:
-    """Yield requests until `end`. A request is created only just before it is sent, because its client remembers it."""
+    """Yield requests until `end`. A request is created just before it is sent, because its client treats it as sent."""
     while time.monotonic() < end:
         yield next(requests)
 
@@ -117,7 +117,7 @@ def _note(
 
 
 def _book(answers: Answers, request: ClientRequest, body: Any) -> None:
-    """Remember the show or the payment that the server has confirmed by its 201."""
+    """Remember the show or the payment that the server has confirmed with a 201."""
     if request.kind == CREATE:
         answers.shows.append(body["id"])
     elif request.body:

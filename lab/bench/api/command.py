@@ -1,4 +1,4 @@
-"""`bench api`: many clients read, pay and create shows at once, on the product and on a bare DRF view.
+"""`bench api`: many clients at a time read data, pay, and create shows, on the product and on a bare DRF view.
 
 Then the sums of all payments are checked.
 """

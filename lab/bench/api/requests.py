@@ -1,4 +1,4 @@
-"""The requests of a client, which reads, pays and creates shows, and sometimes sends a request that must be refused.
+"""The requests of a client, which reads data, pays, and creates shows. The server must refuse some of the requests.
 
 The clients run in a process without Django, so this module does not import Django.
 """

@@ -1,4 +1,4 @@
-"""Checks that everything that the server confirmed by a 201 is stored once, and that nothing else is stored."""
+"""Checks that everything that the server confirmed with a 201 is stored once, and that nothing else is stored."""
 
 from collections.abc import Iterator, Mapping
 from typing import Any

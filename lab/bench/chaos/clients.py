@@ -62,7 +62,7 @@ class Clients:
         self.begin_no_more()
 
     def begin_no_more(self) -> None:
-        """Begin no more requests. Requests under way go on."""
+        """Let no client begin another show. A client goes on with the show that it is creating."""
         self._ended.set()
 
     def are_settled(self) -> bool:
@@ -70,7 +70,7 @@ class Clients:
         return not any(thread.is_alive() for thread in self._threads)
 
     def await_request(self, seconds: float) -> bool:
-        """Wait until a request is being sent. Return False if there was none."""
+        """Wait until a request is under way. Return False if there was none within `seconds`."""
         with self._changed:
             return self._changed.wait_for(lambda: self._in_flight > 0, seconds)
 

@@ -53,7 +53,7 @@ def add_arguments(parser: ArgumentParser) -> None:
 
 
 def run(write: Write, *, faults: int, seconds: float, only: Sequence[str], seed: int | None, **_options: Any) -> None:
-    """Cause faults under load, then judge. Raises BenchFailed if anything is broken."""
+    """Cause faults under load, then check all rules. Raises BenchFailed if a rule is broken."""
     if min(faults, seconds) < 1:
         raise BenchFailed("--faults and --seconds must be at least 1.")
     seed = random.randrange(10**6) if seed is None else seed  # noqa: S311 - not a secret
@@ -73,7 +73,7 @@ def run(write: Write, *, faults: int, seconds: float, only: Sequence[str], seed:
 
 @contextmanager
 def _own_mongod() -> Iterator[tuple[Mongod, Path]]:
-    """Run a separate MongoDB server inside the block. Yield the server, and the directory of its data and all logs."""
+    """Run a separate MongoDB server inside the block. Yield the server, and the directory of the data and logs."""
     mongod = Mongod(Path(settings.DATA_DIR) / "bench" / "chaos" / "mongo")
     mongod.stop()  # in case an earlier run was killed
     directory = empty_directory("chaos")
@@ -110,7 +110,7 @@ def _run(
 
 
 def _seed(stand_ins: StandIns, *, shows: int) -> list[Seed]:
-    """Migrate the database, and seed this number of shows that can be created."""
+    """Migrate the database, and insert what the clients need to create this number of shows."""
     with Children(environment_of(stand_ins), stand_ins.directory) as children:
         children.run("migrate", ["manage.py", "migrate"])
         seeding = ["manage.py", "seed_demo", "--viewers", str(VIEWERS), "--shows", str(shows)]

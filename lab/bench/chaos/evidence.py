@@ -21,7 +21,7 @@ FirstHeard = dict[tuple[str, str], float]
 
 @dataclass(frozen=True)
 class Evidence:
-    """Everything that the verdict is based on; ids are strings."""
+    """Everything that the verdict is based on. Ids are strings."""
 
     created: list[Created]
     refused: list[str]
@@ -44,7 +44,7 @@ class Evidence:
 def gather(
     clients: Clients, stand_ins: StandIns, database: Database[dict[str, Any]], left_behind: list[str]
 ) -> Evidence:
-    """Read all collections and both stand-ins."""
+    """Return the evidence from the clients, the database and both stand-ins."""
     signals = database[TimelineEntry._meta.db_table].find({"kind": TimelineKind.SIGNAL.value})
     return Evidence(
         created=clients.created,

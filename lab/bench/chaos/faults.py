@@ -34,7 +34,7 @@ class Kind(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Fault:
-    """A fault that was over at `at` (Unix seconds). A kill and the change of a clock are over at once."""
+    """A fault that was over at `at` (Unix seconds). A kill and the change of a clock are over immediately."""
 
     kind: Kind
     at: float

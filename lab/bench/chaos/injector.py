@@ -40,12 +40,15 @@ class Injector:
     rng: random.Random
 
     def inject(self, kind: Kind) -> Fault | None:
-        """Cause a fault of this kind and wait until it is over. Return None if it is not possible at the moment."""
+        """Cause a fault of this kind and wait until it is over. Return None if the fault is not possible now."""
         at = self._actions()[kind]()
         return None if at is None else Fault(kind, at)
 
     def _actions(self) -> dict[Kind, Callable[[], float | None]]:
-        """Return the action of each kind. An action returns when its fault was over, or None if it was not possible."""
+        """Return the action of each kind.
+
+        An action returns the time when its fault was over, or None if it could not cause the fault.
+        """
         product = self.product
         return {
             Kind.START_WORKER: lambda: self._kill_one(product.workers(Queue.START)),
@@ -112,7 +115,7 @@ class Injector:
         return at
 
     def _set_clock(self) -> float:
-        """Set the clock of one cluster an hour ahead or back, or right again. Nothing else changes the clock."""
+        """Set the clock of one cluster an hour ahead, an hour back, or right again. Nothing else changes the clock."""
         clock = self.rng.choice(self.product.clocks)
         clock.set(self.rng.choice([seconds for seconds in CLOCK_IS_AHEAD_BY if seconds != clock.seconds]))
         return time.time()

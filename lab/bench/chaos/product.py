@@ -80,7 +80,7 @@ def environment_of(stand_ins: StandIns) -> dict[str, str]:
 
 
 def end(services: list[Service], directory: Path) -> list[str]:
-    """Stop all services. Return what is wrong: orphaned processes, exit codes other than 0, processes left behind."""
+    """Stop all services. Return what is wrong: orphaned processes, nonzero exit codes, and processes left behind."""
     parents = with_variable("DATA_DIR", str(directory))
     wrong = [f"orphan {pid}" for pid, parent in parents.items() if parent not in parents and parent != os.getpid()]
     wrong += [f"{service.log.stem} exited with {code}" for service in services if (code := service.stop())]

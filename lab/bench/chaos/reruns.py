@@ -20,7 +20,7 @@ AWAY_PAUSE_SECONDS = 0.2
 
 
 class Reruns:
-    """Counts inside the block, even if MongoDB is restarted."""
+    """Counts repeated claims inside the block, even if MongoDB is restarted."""
 
     def __init__(self, client: MongoClient[dict[str, Any]], database: str) -> None:
         self.count = 0

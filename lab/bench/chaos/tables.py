@@ -36,9 +36,10 @@ class Completions:
         return cls(tasks, sorted(each.at for each in created))
 
     def seconds_after(self, fault: Fault) -> float | None:
-        """Return the seconds until the next request was done after the fault, or until each affected queue did a task.
+        """Return the seconds from the end of the fault until work went on, or None if it did not go on.
 
-        Return None if no request was done since, or if a queue has done no task since.
+        After the kill of a web process, work goes on when the next request is done. After any other fault, it goes on
+        when each affected queue has done a task.
         """
         if fault.kind is Kind.WEB:
             return _next(self.requests, fault.at)

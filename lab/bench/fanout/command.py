@@ -69,7 +69,10 @@ def run(write: Write, *, viewers: tuple[int, ...] | None, rtt: float, runs: int,
 
 
 def _check(write: Write, viewers: int, directory: Path, rtt_seconds: float, *, down_seconds: float, seed: int) -> None:
-    """Kill a worker after a third of the requests, and let Pusher go down after half of them. Then judge."""
+    """Kill a worker after a third of the requests, and let Pusher go down after half of them.
+
+    Then check what has arrived, and what the ledger says. Raises BenchFailed.
+    """
     requests = plain_requests([viewers])
     faults = PusherFaults(seed=seed, down_after_requests=requests // 2, down_seconds=down_seconds)
     write(f"{viewers:,} viewers; 5% of requests fail, 1% hang, Pusher down for {down_seconds:g} s, a worker killed")
@@ -123,7 +126,7 @@ def _counts(text: str) -> tuple[int, ...]:
 
 
 def _seconds(text: str) -> float:
-    """Return the seconds for a text in milliseconds, with or without the unit `ms`."""
+    """Return the seconds for a number of milliseconds, with or without the unit `ms`. Raises ArgumentTypeError."""
     try:
         return float(text.removesuffix("ms")) / 1000
     except ValueError as error:

@@ -38,7 +38,7 @@ class Record:
     def look(self, observers: Observers, goal_id: str) -> None:
         """Compare the ledger with what the stand-in has received.
 
-        The ledger is read first, because more events may arrive meanwhile.
+        The ledger is read first, because events may arrive and be marked as sent between the two steps.
         """
         sent = set(ledger_entries([goal_id], State.SENT))
         heard = observers.heard()
@@ -49,7 +49,7 @@ class Record:
 
 
 def run_faulty(observers: Observers, *, viewers: int, kill_after_requests: int) -> tuple[Record, list[Finding]]:
-    """Start one show, kill a worker in the middle of its fan-out, and judge when nothing more happens."""
+    """Start one show, kill a worker in the middle of its fan-out, and check the result once nothing more happens."""
     record = Record()
     with running_cluster(observers) as (service, supervisor):
         (show,) = start_shows([viewers])

@@ -52,6 +52,6 @@ def all_sent(shows: Sequence[PlantedShow]) -> Callable[[], bool]:
 
 
 def warm_up(supervisor: Supervisor) -> None:
-    """Let every worker send something."""
+    """Start small shows, and wait until their viewers are told. Raises BenchFailed."""
     shows = start_shows([WARM_UP_VIEWERS] * WARM_UP_SHOWS)
     supervisor.wait_for(all_sent(shows), "warm-up", seconds=STARTED_WITHIN_SECONDS)

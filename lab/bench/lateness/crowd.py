@@ -31,7 +31,7 @@ from notifications.webhook import KEY_HEADER, MEMBER_ADDED, SIGNATURE_HEADER, si
 from ops.management.commands.serve import WEB_NICENESS
 
 PAYERS = 10_000
-# How long before the load the show of the crowd starts, and how long its fan-out may take.
+# The show of the crowd starts this long before the load, and its fan-out may take LET_IN_WITHIN_SECONDS.
 SHOW_AHEAD = timedelta(seconds=22)
 LET_IN_WITHIN_SECONDS = 15.0
 # How long it takes to insert the crowd.
@@ -122,7 +122,7 @@ def _give_way() -> None:
 
 
 def confirm(show: PlantedShow, viewers: list[str], begin: datetime) -> Iterator[Due]:
-    """Yield a request in which each viewer confirms the sd event, at random moments around the load."""
+    """For each viewer, yield a request that confirms the sd event, due at a random moment around the load."""
     event = collection(CHUNKS).find_one({"goal_id": show.goal_id, "preset": SD}, {"event_id": True})["event_id"]
     application, body = WSGIHandler(), json.dumps({"event_id": event}).encode()
     path = f"/goals/{show.goal_id}/received"

@@ -16,7 +16,7 @@ from mongodb.collections import collection
 from taskqueue.messages import MESSAGES
 
 # The rate limit lets an account send 590 requests in 17 s. These moves are spread over a longer time, because a busy
-# machine may need it.
+# machine may need more than 17 s.
 MOVES = 600
 MOVE_EVERY = timedelta(seconds=0.1)
 # The cancellation follows the last move, this long before the other shows start.

@@ -101,7 +101,7 @@ class Scenarios:
             self._write_tables(_first(alone, "1 cluster", self._measure(several)), also=throughput)
 
     def _disturbances(self) -> dict[str, tuple[Trial, Callable[[], str]]]:
-        """Return each disturbance by the title of its row: its trial, and a function that describes its effects."""
+        """Map the title of each disturbance's row to its trial, and to a function that describes its effects."""
         options, chosen = self._options, dict[str, tuple[Trial, Callable[[], str]]]()
         if options.moves:
             mover = Mover(moves=options.moves)
@@ -198,5 +198,5 @@ class Scenarios:
 
 
 def _first(alone: Tables, title: str, others: Tables) -> Tables:
-    """Put the product's rows of the first tables, with another title, above the other rows."""
+    """Put the product's rows of the tables `alone`, with another title, above the other rows."""
     return {load: [replace(alone[load][0], title=title), *rows] for load, rows in others.items()}

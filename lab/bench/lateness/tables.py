@@ -9,7 +9,7 @@ from lab.bench.report import Percentiles, aim
 
 # For each load, the most milliseconds that the 99th percentiles of `activated` and `told` may reach.
 AIMS = {"random": (25, 60), "instant": (500, 1500)}
-# The titles of the rows with disturbances, and the factors by which the disturbances may delay shows at most.
+# The titles of the rows with disturbances, and the highest factors by which the disturbances may delay shows.
 BESIDE_MOVES, BESIDE_RECEIPTS, BESIDE_WEBHOOKS = "beside moves", "beside receipts", "beside webhooks"
 MOST_TIMES_LATER = {BESIDE_MOVES: 1.25, BESIDE_RECEIPTS: 1.2, BESIDE_WEBHOOKS: 1.2}
 FIGURES = ("p50", "p95", "p99", "max")

@@ -62,7 +62,7 @@ def run_trial(
     meanwhile: Callable[[datetime], object] = lambda _begin: None,
     meanwhile_seconds: float = 0.0,
 ) -> Measured:
-    """Let the running system start the shows, and return how late they were.
+    """Let the running system start the shows, and return how late they were. Raises BenchFailed.
 
     `before` and `meanwhile` are called with the moment at which the load begins. `before` is called first. `meanwhile`
     is called once the shows are scheduled, at least `meanwhile_seconds` before that moment.

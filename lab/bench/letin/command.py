@@ -1,4 +1,4 @@
-"""`bench letin`: how long payers wait when many shows start at once, compared with Celery and bare libcurl."""
+"""`bench letin`: how long payers wait when many shows start at the same time, compared with Celery and bare libcurl."""
 
 import time
 from argparse import ArgumentParser, BooleanOptionalAction, RawDescriptionHelpFormatter
@@ -112,7 +112,7 @@ class _Bench:
                     self._note(load, number, peer.title, replay(peer, vendors, load, trial))
 
     def write_tables(self, loads: Sequence[Load]) -> bool:
-        """Write the measured figures. Return whether nothing was wrong."""
+        """Write the measured figures. Return whether nothing was wrong in the product's runs."""
         ours: dict[str, Row] = {}
         verdicts: list[str] = []
         for load in loads:

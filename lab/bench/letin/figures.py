@@ -21,7 +21,11 @@ class StartingShow:
 
 @dataclass(frozen=True, slots=True)
 class Cost:
-    """CPU seconds until nothing was left to do, from the first nbf or from a vendor's hang before it."""
+    """CPU seconds until nothing was left to do.
+
+    The count begins at the first nbf, or at a vendor's hang before it. For a peer, it begins before the peer gets its
+    calls.
+    """
 
     system: float
     mongodb: float
@@ -77,7 +81,7 @@ def let_in_seconds(
 def recorded_seconds(
     shows: Sequence[StartingShow], recorded: Mapping[str, float], *, returned_at: float
 ) -> Percentiles:
-    """Return the percentiles of all recorded shows. Raises BenchFailed if there are none."""
+    """Return the percentiles of the seconds until a show was recorded. Raises BenchFailed if none was recorded."""
     nbf = {show.planted.goal_id: show.planted.nbf.timestamp() for show in shows}
     return percentiles(
         [at - max(nbf[goal_id], returned_at) for goal_id, at in recorded.items() if goal_id in nbf], "was recorded"

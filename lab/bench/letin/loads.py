@@ -1,4 +1,4 @@
-"""The loads: how many shows start, how many payers they have, and which vendor does not respond meanwhile."""
+"""The loads: how many shows start, how many payers they have, and which vendor does not respond during the start."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
@@ -36,7 +36,7 @@ class Hang:
     seconds: float = HANG_SECONDS
 
 
-# The hangs by the values of `--beside`.
+# The values of `--beside`, and the hangs that they stand for.
 HANGS = {
     "pusher-hangs": Hang(Vendor.PUSHER, stopped=False),
     "pusher-stops": Hang(Vendor.PUSHER, stopped=True),
@@ -114,7 +114,7 @@ class Load:
         return replace(resized, title=title, main=replace(self.main, shows=shows), let_in=None, recorded=None)
 
     def beside(self, hang: Hang, *, name: str) -> "Load":
-        """Return the same load while a vendor hangs.
+        """Return the same load with this hang.
 
         The figure of this vendor counts from its return. The figure of the other vendor should be as small as without
         the hang.

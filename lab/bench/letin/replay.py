@@ -17,7 +17,7 @@ from lab.bench.letin.trial import CpuClock, Done, Trial, measure, wait_until
 from lab.bench.letin.vendors import Vendors
 from lab.bench.letin.verdict import breaches_of_calls
 
-# The number of calls before the measurement, several for each connection of a peer.
+# A peer makes this many calls before the measurement, so that each of its connections has made several.
 WARM_UP_CALLS = 200
 # A peer has one second to queue this many calls. Celery can queue at least this many.
 CALLS_FED_A_SECOND = 150

@@ -1,4 +1,4 @@
-"""Measures one load on one system: plants the shows, lets them start, waits until nothing is left to do, and judges."""
+"""Measures one load on one system: plants the shows, lets them start, waits until nothing is left to do, and checks."""
 
 import math
 import time

@@ -41,12 +41,12 @@ class Vendors:
         self._ask(Vendor.BYTEPLUS, _limit, calls_per_second)
 
     def forget(self) -> None:
-        """Forget the earlier exchanges, and keep those from now on."""
+        """Forget the earlier exchanges, and keep all later ones."""
         for vendor in Vendor:
             self._ask(vendor, _forget)
 
     def progress(self) -> tuple[int, int]:
-        """Return how many events `stream.authorized` and how many calls StartRecord were accepted in all."""
+        """Return how many `stream.authorized` events and how many StartRecord calls were accepted in all."""
         return self._ask(Vendor.PUSHER, _authorized), self._ask(Vendor.BYTEPLUS, _started)
 
     def answered(self) -> int:

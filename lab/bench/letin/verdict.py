@@ -1,4 +1,4 @@
-"""Finds what went wrong: payers who were not let in, or told twice, shows without a recording, errors in the ledger."""
+"""Finds failures: payers not let in, payers told twice, shows without a recording, and errors in the ledger."""
 
 from collections.abc import Iterator, Sequence
 

@@ -28,7 +28,11 @@ class Telling(NamedTuple):
 
 
 def start_show(goal_id: str, nbf: float) -> Telling | None:
-    """Start the show, or return None if it has started already. `nbf` is in Unix seconds."""
+    """Start the show, and return what to tell its streamer.
+
+    Return None if the show does not wait for its start at `nbf` (Unix seconds), for example because it has started
+    already.
+    """
     with _database().client.start_session() as session:
         goal: Document | None = session.with_transaction(
             lambda _session: _claim_and_announce(ObjectId(goal_id), datetime.fromtimestamp(nbf, tz=UTC), session),

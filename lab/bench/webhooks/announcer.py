@@ -19,7 +19,7 @@ FAR_AHEAD = timedelta(days=1)
 
 
 class Announcer:
-    """Announces `count` events at a steady rate, beginning with the load."""
+    """Announces `count` events at a steady rate. The first one is announced when the load begins."""
 
     def __init__(self, *, count: int, a_second: float) -> None:
         self._count = count
@@ -35,16 +35,16 @@ class Announcer:
         self._announced = ThreadPoolExecutor(1).submit(self._announce, goal, begin)
 
     def announced(self) -> Mapping[str, float]:
-        """Wait until all events are announced. Return when each event that is published by now was announced.
+        """Wait until all events are announced. Map the id of each published event to when it was announced.
 
-        The keys are the ids of the events, and the moments are in Unix seconds.
+        Times are in Unix seconds. Events that are not published yet are left out.
         """
         at = self._announced.result()
         found = connection.get_collection(EVENTS).find({"goal_id": self._goal_id, "place": {"$ne": None}})
         return {str(event["place"]): at[event["version"]] for event in found}
 
     def _announce(self, goal: Goal, begin: datetime) -> dict[int, float]:
-        """Announce the events. Return when the transaction of each event began, by the event's version."""
+        """Announce the events. Map the version of each event to when its transaction began (Unix seconds)."""
         at = {}
         for number in range(self._count):
             clock.sleep_until(begin + timedelta(seconds=number / self._a_second))

@@ -63,7 +63,7 @@ def run(write: Write, *, runs: int, events: int, shows: int | None, **_options: 
 
 @dataclass
 class _Bench:
-    """Measures starts of shows alone and beside webhooks in turns, and keeps the figures."""
+    """Measures in turns how shows start alone and beside webhooks, and keeps the figures."""
 
     observers: Observers
     partners: Partners

@@ -32,7 +32,7 @@ class Command(BaseCommand):
         "Play the main job from end to end, with gunicorn, a qcluster, and the backends for Pusher and BytePlus. "
         "Stand-ins on loopback count the calls. Exit with 0 only if they have seen exactly the expected calls."
     )
-    requires_system_checks: list[str] = []  # the processes that it starts have settings of their own
+    requires_system_checks: list[str] = []  # the processes of the demo have settings of their own
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--watch", action="store_true", help="start the show after a minute, and wait until Ctrl-C")

@@ -63,7 +63,7 @@ def with_who(page: str) -> str:
 
 
 def with_errors(page: str) -> str:
-    """Return the page with its two tables of codes. One has the codes that a call can return, the other all others."""
+    """Return the page with its two tables: the codes that a call can return, and all other codes."""
     texts = _texts()
     answered = {code: str(status) for code, status in sorted(_answered(), key=lambda each: (each[1], each[0]))}
     rows = [f"| `{code}` | {status} | {' '.join(texts[code])} |\n" for code, status in answered.items()]
