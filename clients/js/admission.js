@@ -27,7 +27,7 @@ export class Admission {
   credentials = null;
   /** @type {Reason | null} Why the last attempt to get credentials has failed. */
   trouble = null;
-  /** @type {Credentials | null} The credentials of the event, which all devices of the viewer get. */
+  /** @type {Credentials | null} Those of the event `stream.authorized`; all devices of the viewer get the same. */
   #shared = null;
   /** @type {number | null} */
   #askAt = null;
@@ -43,7 +43,7 @@ export class Admission {
   /**
    * @param {Api} api
    * @param {string} sessionId
-   * @param {boolean} sharesIdentity Whether to use the credentials of the event at once.
+   * @param {boolean} sharesIdentity Whether to use the credentials of the event `stream.authorized` at once.
    * @param {{ tick: () => void, readSoon: (delayMs: number) => void }} client
    */
   constructor(api, sessionId, sharesIdentity, client) {
@@ -66,8 +66,8 @@ export class Admission {
   }
 
   /**
-   * Ask at a random moment within this many seconds from now. If the server has told the client to wait, the seconds
-   * begin at the end of that wait.
+   * Ask for credentials at a random moment within this many seconds from now, unless an earlier moment is planned. If
+   * the server has told the client to wait, the seconds begin at the end of that wait.
    *
    * @param {number} seconds
    */

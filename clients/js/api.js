@@ -17,7 +17,7 @@ export class ApiError extends Error {
    * @param {number} status
    * @param {string} code The stable code of the problem.
    * @param {string} detail A sentence for people.
-   * @param {number} retryAfterMs How long the server asks to wait.
+   * @param {number} retryAfterMs How long the server asks to wait; 0 if it does not ask.
    */
   constructor(status, code, detail, retryAfterMs = 0) {
     super(detail);

@@ -86,7 +86,8 @@ export class Book {
 }
 
 /**
- * Tell whether an event is older than what is known. Payments do not raise a goal's version, but progress only grows.
+ * Tell whether an event is older than what is known. Payments do not raise a goal's version, so `goal.progressed` is
+ * judged by its progress, which only grows.
  *
  * @param {string} name
  * @param {Data} data
@@ -193,7 +194,7 @@ function lastTarget(data) {
 }
 
 /**
- * Return the note of a goal that was read: the one that a missed event would have set.
+ * Return the note of a goal after an answer of the API: the known note, or the note that a missed event would have set.
  *
  * @param {Data} answer
  * @param {Goal | undefined} known

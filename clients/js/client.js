@@ -114,7 +114,7 @@ export class Client {
   }
 
   /**
-   * Tell whether a decision is pending of which a client without events learns only by reading everything.
+   * Tell whether a decision is still to come. A client that gets no events learns of it only by reading everything.
    *
    * @returns {boolean}
    */
@@ -184,7 +184,7 @@ export class Client {
     this.onSubscribed();
   }
 
-  /** Notice that the machine has slept, that a clock was set, or that the channels are no longer open. */
+  /** If the machine has slept, a clock was set, or the channels are no longer open, plan to read what was missed. */
   #notice() {
     const wall = Date.now();
     const steady = performance.now();

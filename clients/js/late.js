@@ -5,18 +5,18 @@ import { LATE_SECONDS } from "./standing.js";
 const SPREAD_MS = 3_000;
 const PAUSES_MS = [5_000, 10_000];
 const LATER_PAUSE_MS = 15_000;
-// A show that is very late waits for people to decide about it.
+// A show that is very late may wait for people to decide about it.
 const READS_BEFORE_RARE_PAUSES = 20;
 const RARE_PAUSE_MS = 60_000;
 
-/** Decides when to read the goals if a show should have started, and no event has said that it has started. */
+/** Decides when to read the goals if a show should have started, but no event has said that it has. */
 export class LateReads {
   #key = "";
   #count = 0;
   #dueAt = 0;
 
   /**
-   * Tell whether to read now. The clients of one show read at different times.
+   * Tell whether to read now. If so, plan the next reading. The clients of one show read at different times.
    *
    * @param {Goal} show
    * @param {number} now The server's time, in seconds.

@@ -26,7 +26,8 @@ export class Poll {
   }
 
   /**
-   * Read the resource if `pauseMs` have passed since the last answer, or if the cause has changed since then.
+   * Read the resource if `pauseMs` have passed since the last reading, or if `cause` is not the same text as at that
+   * reading. After failures, wait longer and longer.
    *
    * @param {number} pauseMs
    * @param {string} path

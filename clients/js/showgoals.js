@@ -32,7 +32,7 @@ export function viewer(options) {
     get picture() {
       return client.picture ?? client.paint({ state: "starting", reason: "starting" });
     },
-    /** The server's time in Unix seconds, with a fraction. Count down with it, because clocks of users are wrong. */
+    /** The server's time in Unix seconds, with a fraction. Use it for countdowns: users' clocks may be wrong. */
     now: () => client.clock.now() / 1000,
     /** Pay for a funding goal, at most once even if the response is lost. */
     pay: (/** @type {string} */ fundingId, /** @type {number} */ amount) => client.pay(fundingId, amount),

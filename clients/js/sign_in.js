@@ -22,7 +22,8 @@ export class SignIn {
   /**
    * Return an access token other than the refused one. Pass this function as the option `authorize` of a client.
    *
-   * A refresh token can be used only once, so calls that are refused at the same time share one renewal.
+   * A refresh token can be used only once, so calls that are refused at the same time share one renewal. Raise ApiError
+   * if the renewal fails.
    *
    * @param {string | null} refused
    * @returns {Promise<string | null>} Null if the sign-in has ended.
@@ -33,7 +34,7 @@ export class SignIn {
     return this.#renewal;
   };
 
-  /** End the sign-in, here and on the server. */
+  /** End the sign-in, here and on the server. Raise ApiError if the server does not end it. */
   async signOut() {
     const access = this.#tokens?.access;
     this.#tokens = null;

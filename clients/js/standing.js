@@ -52,7 +52,8 @@ export function pairsOf(goals, payments) {
 }
 
 /**
- * Return the pair that concerns the viewer most. Paid pairs come first, then RANKS decides, then the nearest in time.
+ * Return the pair that concerns the viewer most, or null if there are no pairs. Paid pairs come before others. After
+ * that, the order in RANKS decides, and among equals the nearness in time.
  *
  * @param {Pair[]} pairs
  * @param {(pair: Pair) => Standing} standing

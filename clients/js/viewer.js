@@ -61,7 +61,7 @@ export class Viewer extends Client {
       ({ show, payment }) => payment?.outcome === "pending" && show?.status !== "ended" && show?.status !== "cancelled",
     );
     const always = [`private-stream@${streamer}`, `${own}.preview.${this.me?.id}`];
-    return isAwaited ? [...always, `${own}.sd.${this.me?.id}`] : always; // the server refuses the sd channel to others
+    return isAwaited ? [...always, `${own}.sd.${this.me?.id}`] : always; // the server would refuse the sd channel
   }
 
   /** @override @param {boolean} isFull */
