@@ -24,7 +24,10 @@ NOTHING_TO_SEND = _("%(goal)s: nothing to send.")
 @goal_action
 @admin.action(description=_("Redeliver what was not sent"), permissions=["send_again"])
 def redeliver(model_admin: Any, request: HttpRequest, queryset: QuerySet[Goal]) -> None:
-    """Redeliver `stream.authorized` of the selected shows to the viewers who have not got it. Report each failure."""
+    """Redeliver those `stream.authorized` events of the selected shows that Pusher has not accepted.
+
+    Show a message about each show.
+    """
     for goal in chosen(model_admin, request, queryset):
         try:
             events = run_in_transaction(partial(redeliver_unsent, goal, now=clock.now(), by=author(request.user)))

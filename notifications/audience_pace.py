@@ -26,8 +26,8 @@ def next_telling(show_id: str, funding_goal_id: str, *, now: datetime, access_en
     """Return when the payers may be told of the change: now, or later if they have just been told of another change.
 
     If the change gives the payers new credentials, `access_ends` is when the present credentials expire. The payers are
-    told at once if the present credentials might expire during the wait. Must run in the transaction that changes the
-    show.
+    told at once if the present credentials might expire during the wait. Call this function in the transaction that
+    changes the show.
     """
     funding_goal = collection(Goal._meta.db_table).find_one({"_id": ObjectId(funding_goal_id)}, {"payers": True})
     payers = (funding_goal or {}).get("payers") or 0

@@ -32,8 +32,9 @@ def channel_data(channel: str) -> ChannelData | None:
     """Return `{session, goals}` for one of the three streamer channels, or None for any other channel.
 
     `session` is the streamer's newest live session, or null; `goals` are the goals of its pairs, newest first. If there
-    are more than MOST_GOALS, inactive goals are left out first, and older goals before newer ones. The version in the
-    cache key is read before the data, so cached data is never older than its key (docs/adr/0015-cache-version.md).
+    are more than MOST_GOALS, inactive goals are left out before active ones, and then older goals before newer ones.
+    The version in the cache key is read before the data, so cached data is never older than its key
+    (docs/adr/0015-cache-version.md).
     """
     if not (match := STREAMER_CHANNEL.match(channel)):
         return None
@@ -77,6 +78,6 @@ def _with_progress(goals: list[GoalData]) -> list[GoalData]:
 
 
 def _seconds_unchanged(goals: list[Goal], *, now: datetime) -> float:
-    """Return for how many seconds the data stays true. A funding goal closes at its `exp`, without a write."""
+    """Return for how many seconds the data may be cached. A funding goal closes at its `exp`, without a write."""
     closings = [(goal.exp - now).total_seconds() for goal in goals if goal.exp is not None and goal.exp > now]
     return max(0.0, min([CACHED_SECONDS, *closings]) - SAFETY_SECONDS)

@@ -37,7 +37,10 @@ def wait_for_added(goal_ids: Iterable[str], *, besides: Sequence[Call]) -> None:
 
 
 def preview_before(chunk: NotificationChunk) -> str | None:
-    """Return the id of the preview chunk for the same viewers, if this is the first attempt at an sd chunk."""
+    """Return the id of the preview chunk for the same viewers, if this is the first attempt at an sd chunk.
+
+    Otherwise, return None. Also return None if an earlier release has planned the chunk without a version.
+    """
     if chunk.preset != SD or chunk.name != STREAM_AUTHORIZED or chunk.attempts > 1 or "version" not in chunk.payload:
         return None
     preview = event_id(chunk.goal_id, STREAM_AUTHORIZED, chunk.payload["version"], preset=PREVIEW)

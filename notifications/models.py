@@ -11,7 +11,7 @@ class NotificationEvent(models.Model):
 
     `chunks` and `viewers` count what has been planned. `planned_at` is null until the whole audience is planned.
     `sent_at` is null until every chunk is settled. `closed_as` is `expired` or `superseded` if some viewers were not
-    told for that reason. `redeliveries` counts how often a person had the event sent again; null means never.
+    told for that reason. `redeliveries` counts how often a person asked for a redelivery; null means never.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=36)
@@ -106,7 +106,7 @@ class Receipts(models.Model):
 class AudiencePace(models.Model):
     """When all payers of a show were last told of a change, or will next be told. The id is the show's id.
 
-    A TTL index deletes the document a day later.
+    A TTL index deletes the document a day after `told_at`.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=24)

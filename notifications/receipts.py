@@ -12,7 +12,8 @@ from mongodb.collections import collection, quick_collection
 from notifications.fanout.ledger import Ledger
 from notifications.models import CHUNKS, RECEIPTS
 
-# Clients confirm an event within half a minute. A process keeps at most this many chunks, which takes about 15 MB.
+# Clients usually confirm an event within half a minute, so a process does not keep chunks for longer than KEPT_SECONDS.
+# A process keeps at most MOST_CHUNKS chunks, which take about 15 MB.
 KEPT_SECONDS = 60.0
 MOST_CHUNKS = 1000
 READ = dict.fromkeys(("first", "last", "viewers", "states"), True)

@@ -100,7 +100,7 @@ def notify_goal_updated(payload: GoalUpdated) -> Deed:
 
 @receiver_for(goal_cancelled, GoalKind.SHOW)
 def notify_goal_cancelled(payload: GoalCancelled) -> Deed:
-    """Tell the streamer's three channels, and every payer's preview channel, that there will be no show."""
+    """Tell the streamer's three channels, and every payer's preview channel, that the show was cancelled."""
     _tell_payers(payload, _tell_streamer(payload))
     return Deed.NOTIFIED
 

@@ -16,7 +16,7 @@ PROGRESS_AT = timedelta(milliseconds=200)
 
 
 class StreamerEvent(NamedTuple):
-    """An event with the data of the transaction that announced it. Later changes do not affect the event."""
+    """An event. Its data is fixed in the transaction that announces it, so later changes do not affect the event."""
 
     name: str
     streamer_id: str

@@ -38,7 +38,7 @@ def _is_outdated_update(data: Payload, goal: Goal, *, to_payers: bool) -> bool:
 
 
 def _is_older(data: Payload, version: int | None) -> bool:
-    """Tell whether the data has an older version.
+    """Tell whether the data has a lower version than `version`.
 
     Data without a version, from an earlier release, never counts as older.
     """

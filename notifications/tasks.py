@@ -27,7 +27,7 @@ from taskqueue.durable import bulk, durable
 from taskqueue.messages import Primitive
 from taskqueue.queues import Queue
 
-# A call to Pusher takes ten events. By default, sixteen calls are under way at a time.
+# A call to Pusher takes up to ten events. By default, sixteen calls are under way at a time.
 EVENTS_AT_ONCE = 100
 # A transaction plans both events of fifty shows, so a batch needs two transactions.
 SHOWS_AT_ONCE = 100
@@ -96,7 +96,7 @@ def notify_late_payers(calls: Sequence[Call]) -> list[Outcome]:
 
     Each call is `notify_late_payers(goal_id)`. The goal is their show, or their funding goal that has lapsed. Nothing
     is planned for a scheduled show, because its start includes these payers. If the other payers' event is not planned
-    yet, the task waits for it. Viewers for whom the event is already planned are left out. Idempotent.
+    yet, the call is queued again for later. Viewers for whom the event is already planned are left out. Idempotent.
     """
     goals = _goals(str(call.args[0]) for call in calls)
     waiting = batch_notify_payers.queued_among(goals)
@@ -135,9 +135,9 @@ SENDERS = Senders(usual=send_chunk, large=send_large_chunk)
 
 @durable
 def close_deliveries(goal_id: str) -> int:
-    """Settle the viewers who were not told before their show ended. Return their number. Idempotent.
+    """Store a final state for the viewers who were not told before their show ended. Return their number. Idempotent.
 
-    The queue may have given up on the messages of their chunks. In that case, no other task would settle these viewers.
+    The queue may have given up on the messages of their chunks. In that case, no other task would store their states.
     """
     now = clock.now()
     closed = 0

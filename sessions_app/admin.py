@@ -31,7 +31,10 @@ class SessionAdmin(ReadOnlyAdmin):
     readonly_fields = fields
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Session]:
-        """Read the streamers in a separate query, because MongoDB would sort a joined list in memory."""
+        """Return the sessions.
+
+        A separate query reads their streamers, because MongoDB would sort a joined list in memory.
+        """
         sessions: QuerySet[Session] = super().get_queryset(request)
         return sessions.prefetch_related("user")
 
@@ -66,7 +69,7 @@ class NamedRecordings(ChangeList):
     """A page of recordings, with the names of their shows."""
 
     def get_results(self, request: HttpRequest) -> None:
-        """Read the page, and look up the names of all its shows at once."""
+        """Read the page, and give its recordings the names of their shows."""
         super().get_results(request)
         self.result_list = list(self.result_list)
         name_recordings(self.result_list)
@@ -109,7 +112,10 @@ class RecordingAdmin(ReadOnlyAdmin):
 
     @admin.display(description=_("show"))
     def title(self, recording: Recording) -> str:
-        """Return the title of the show and the name of its streamer."""
+        """Return the title of the show and the name of its streamer.
+
+        If the show does not exist any more, return the id and the state of the recording.
+        """
         return str(recording)
 
     @admin.display(description=_("show"))

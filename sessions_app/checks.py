@@ -72,9 +72,9 @@ def check_rtc(**_kwargs: Any) -> list[CheckMessage]:
 
 @register("sessions_app")
 def check_recording_parameters(**_kwargs: Any) -> list[CheckMessage]:
-    """E006, E007: BytePlus would refuse BYTEPLUS_RECORDING or BYTEPLUS_STORAGE, and record no show.
+    """E006: a part of BYTEPLUS_RECORDING is unknown, or is not an object.
 
-    E008: BYTEPLUS_QPS is out of range.
+    E007: BytePlus would refuse BYTEPLUS_STORAGE, and record no show. E008: BYTEPLUS_QPS is out of range.
     """
     messages: list[CheckMessage] = [
         Error(

@@ -39,7 +39,7 @@ class OneOfEachStreamer(NewestFirst):
     """Pages of live sessions, with only the newest session of each streamer."""
 
     def read(self, source: QuerySet[Session], limit: int, *, is_backward: bool) -> list[Session]:
-        """Return up to `limit` sessions beyond the cursor, each the newest of its streamer."""
+        """Return up to `limit` sessions beyond the cursor. Each is the newest live session of its streamer."""
         rows: list[Session] = []
         cursor = self.cursor
         while len(rows) < limit:

@@ -57,9 +57,9 @@ class Session(LoadedDirectly, models.Model):
 
 
 class LivestreamFeedEntry(models.Model):
-    """The newest goal of a session, for the feed. The id of an entry is that of its session.
+    """The newest goal of a session, for the feed. An entry has the same id as its session.
 
-    `created_at` is the goal's. Entries that were written before this field was added lack it.
+    `created_at` is when the goal was created. Entries that were written before this field was added lack it.
     """
 
     goal_id = models.CharField(max_length=24)
@@ -82,8 +82,9 @@ class RecordingState(models.TextChoices):
 
 
 class Recording(models.Model):
-    """The recording of a show. Both have the same id. `recordings/moves.py` changes the state with conditional updates.
+    """The recording of a show. It has the same id as the show.
 
+    `recordings/moves.py` and `recordings/retrying.py` change the state with conditional updates.
     `error` is the text of the latest failure. `provider` has the whitelisted fields of GetRecordTask's latest response,
     and the files of all its responses so far. `check_at` is when to ask BytePlus again; null means never.
     """

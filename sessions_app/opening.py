@@ -15,12 +15,12 @@ MOST_LIVE_SESSIONS = 20
 
 @raises(TooManyLiveSessions)
 def open_session(streamer: User, *, title: str, now: datetime) -> Session:
-    """Open a live session for the streamer. Runs in the caller's transaction.
+    """Open a live session for the streamer, and return it. Runs in the caller's transaction.
 
     Raises TooManyLiveSessions if the streamer already has MOST_LIVE_SESSIONS live sessions.
     """
-    # If the streamer opens two sessions at once, this write makes MongoDB abort one of the two transactions. Its retry
-    # counts the other session.
+    # If the streamer opens two sessions at the same time, this write makes MongoDB abort one of the two transactions.
+    # The aborted transaction is run again, and then counts the other session.
     collection(User._meta.db_table).update_one({"_id": streamer.pk}, {"$inc": {"sessions_opened": 1}})
     live = {"user": streamer.pk, "status": SessionStatus.LIVE.value}
     if collection(Session._meta.db_table).count_documents(live, limit=MOST_LIVE_SESSIONS) >= MOST_LIVE_SESSIONS:

@@ -24,7 +24,10 @@ def bind_karaoke_goal_to_session(payload: GoalCreated) -> Deed:
 
 @receiver_for(goal_created, GoalKind.EXCLUSIVE)
 def bind_exclusive_goal_to_trigger_exclusive_goal(payload: GoalCreated) -> Deed:
-    """Store the goal's id in `context.exclusive_goal_id` of the session's TRIGGER_EXCLUSIVE goals that are not over."""
+    """Store the goal's id in `context.exclusive_goal_id` of the session's TRIGGER_EXCLUSIVE goals.
+
+    Goals that are over, or that already have such an id, are left unchanged.
+    """
     collection("goals").update_many(
         {
             **UNENDED.condition(GoalKind.TRIGGER_EXCLUSIVE),

@@ -23,8 +23,8 @@ def permitted_session(view: ApiView, session_id: str) -> Session:
 def permitted_sessions(view: ApiView) -> QuerySet[Session]:
     """Return the sessions that the caller may see.
 
-    If the call is open to all signed-in users, these are all sessions. If it is open to owners, these are the caller's
-    own sessions. Otherwise there are none.
+    If all signed-in users may make the call, return all sessions. If only owners may, return the caller's own
+    sessions. Otherwise, return none.
     """
     roles = roles_of_call(view)
     if SIGNED_IN in roles:

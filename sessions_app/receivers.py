@@ -45,7 +45,7 @@ def generate_livestream_feed(payload: GoalAdded) -> Deed:
 
 @receiver_for(goal_started, GoalKind.SHOW)
 def record_show_with_rtc(payload: GoalStarted) -> Deed:
-    """Queue the task that makes BytePlus record the show's room.
+    """Insert the show's recording, and queue the task that makes BytePlus record the show's room.
 
     Flow: goal.started -> record_show_with_rtc -> StartRecord
     """
@@ -106,7 +106,11 @@ def _mark_ended(payload: GoalEnded, *, goal: str, ended: str) -> Deed:
 
 
 def _fill_pair(payload: GoalCreated) -> dict[str, Any]:
-    """Put the show into its funding goal's pair. `$elemMatch` tells the positional `$` which element matched."""
+    """Put the show into its funding goal's pair, and return the session.
+
+    Raise SessionPairMissing if the session has ended, or has no such pair without a show. `$elemMatch` tells the
+    positional `$` which element matched.
+    """
     funding_goal = ObjectId(payload.context["funding_goal_id"])
     pair = {"$elemMatch": {"funding_goal": funding_goal, "show_goal": None}}
     session = _update_session(

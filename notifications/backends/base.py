@@ -19,7 +19,10 @@ class RealtimeUnconfigured(ProductError):
 
 
 class NotDelivered(TransportError):
-    """A temporary failure after which it is certain that nobody got the event: no connection, or too many calls."""
+    """A temporary failure after which it is certain that nobody got the event.
+
+    For example, there was no connection, or the vendor refused the call because there were too many.
+    """
 
     def __init__(self, detail: str = "", *, limited: bool = False) -> None:
         super().__init__(detail, permanent=False, limited=limited)
@@ -52,7 +55,7 @@ class ChannelEvent:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """One call that sends the same event to several channels, each once."""
+    """One call that sends the same event once to each of several channels."""
 
     channels: tuple[str, ...]
     name: str
@@ -130,7 +133,8 @@ class Realtime(Protocol):
     """The interface of a backend. Several threads may call it at once.
 
     A backend raises only TransportError, RealtimeUnconfigured if it has no keys, and pymongo's errors if it limits its
-    rate. A TransportError that is neither permanent nor a NotDelivered is ambiguous: the event may have gone out.
+    rate with the help of MongoDB. A TransportError that is neither permanent nor a NotDelivered is ambiguous: the event
+    may have gone out.
     """
 
     @property
@@ -140,8 +144,8 @@ class Realtime(Protocol):
     def send(self, calls: Iterable[RealtimeCall | None]) -> Iterator[CallResult]:
         """Make the calls and yield the result of each, in any order. A call is taken from `calls` when it is made.
 
-        A None among the calls means that there is no call to make just now. The next call is then taken after a call
-        under way has ended. So a None may come only while calls are under way.
+        A None among the calls means that there is no call to make just now. The backend then waits for a call that is
+        under way before it takes the next call. So `calls` may yield None only while a call is under way.
         """
 
     def client_options(self) -> ClientOptions:

@@ -19,7 +19,7 @@ from notifications.backends.base import Batch, Broadcast, CallResult, ClientOpti
 from notifications.backends.connections import Connections
 from notifications.backends.pusher_rules import LIMITS, check_authentication
 
-TIMEOUT_SECONDS = (3.0, 5.0)  # for connecting, and for the rest of an attempt
+TIMEOUT_SECONDS = (3.0, 5.0)  # the time-outs for connecting, and for the rest of an attempt
 DEFAULT_CLUSTER = "mt1"  # Pusher's own default
 
 

@@ -78,7 +78,7 @@ def find_reasons(attempts: Sequence[Attempt], *, now: datetime) -> None:
 
 
 def deliver_chunks(attempts: Sequence[Attempt], *, now: datetime) -> None:
-    """Send the events, and note the results in the attempts. A viewer without a result has got nothing."""
+    """Send the events, and note the results in the attempts. Nothing was sent to a viewer without a result."""
     calls = ChunkCalls(attempts, get_realtime().limits, now=now)
     for result in UsefulCalls(calls).results():
         calls.note(result)

@@ -46,7 +46,10 @@ class Attempt:
 
     @property
     def news(self) -> dict[int, State]:
-        """The states that the attempt has found, by position, without viewers whose event already counted as sent."""
+        """Return the states that the attempt has found, by position.
+
+        Viewers whose event already counted as sent are left out.
+        """
         return {position: state for position, state in self.found.items() if self.ledger.states[position] != MISSED}
 
     def give_up(self, reason: State) -> None:
@@ -55,7 +58,7 @@ class Attempt:
         self.found = dict.fromkeys(self.to_send, reason)
 
     def leave_out(self, excluded: set[str]) -> None:
-        """Send nothing to these viewers."""
+        """Send nothing to these viewers, and give them the state EXCLUDED."""
         out = [position for position, viewer in self.to_send.items() if viewer in excluded]
         for position in out:
             del self.to_send[position]

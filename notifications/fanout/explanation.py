@@ -1,4 +1,4 @@
-"""Returns a code and a sentence that say why a viewer was let in or was not."""
+"""Returns a code and a sentence that say why a viewer was or was not let in."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -25,6 +25,7 @@ class Why(models.TextChoices):
     # No show can take place any more.
     LAPSED = "lapsed", _("The funding goal has lapsed without a show.")
     SETTLED = "settled", _("There is no show, and the payments were settled.")
+    # A show may still take place.
     FUNDING_OPEN = "funding_open", _("The funding goal is still open, so there is no show yet.")
     NO_SHOW_YET = "no_show_yet", _("The funding goal has closed, but its show was not created yet.")
     CANCELLED = "cancelled", _("The show was cancelled. It may still be brought back.")
@@ -78,7 +79,7 @@ class Case:
 
 
 def why(case: Case, *, now: datetime) -> Why:
-    """Return the code of the sentence that says why the viewer was let in or was not."""
+    """Return the code of the sentence that says why the viewer was or was not let in."""
     if not case.has_paid:
         return Why.NOT_PAID
     if case.is_excluded:

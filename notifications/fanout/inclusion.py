@@ -1,4 +1,4 @@
-"""Sends a payer who is no longer excluded the events that still hold."""
+"""Sends events again to a payer who is no longer excluded."""
 
 from datetime import datetime
 from functools import partial
@@ -14,11 +14,11 @@ from taskqueue.durable import durable
 
 @durable
 def notify_included_payer(goal_id: str, viewer_id: str) -> int:
-    """Send the payer each event of the goal that still holds, whether or not it was sent before the exclusion.
+    """Send the payer again each event of the goal that is neither expired nor superseded.
 
-    So a client that returned to the preview because of the exclusion gets its credentials again. `notify_late_payers`
-    plans the events that were not planned for the payer. Return how many events go out again. A rerun sends them once
-    more.
+    The events go out whether or not they were sent before the exclusion. So a client that returned to the preview
+    because of the exclusion gets its credentials again. `notify_late_payers` plans the events that were not planned for
+    the payer. Return how many events go out again. A rerun sends them once more.
     """
     return run_in_transaction(partial(_send_current_again, goal_id, viewer_id, now=clock.now()))
 

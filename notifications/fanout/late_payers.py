@@ -12,7 +12,7 @@ from taskqueue.calls import Call, Outcome
 
 
 def wanted_by_late_payers(call: Call, goal: Goal | None) -> Wanted | OwnEvent | Outcome:
-    """Return the event that now holds for the payers of the goal, or an outcome if there is none.
+    """Return the event that tells payers the present state of the goal, or an outcome if there is no such event.
 
     The goal is a show, or a funding goal that has lapsed.
     """

@@ -8,8 +8,8 @@ from notifications.backends.base import Batch, Broadcast, ChannelEvent, Limits, 
 def pack(events: Iterable[ChannelEvent], limits: Limits) -> Iterator[RealtimeCall]:
     """Yield the calls that send each event exactly once, in order.
 
-    Consecutive events that differ only in their channels share a broadcast. Other events share a batch. An example of a
-    broadcast:
+    If consecutive events differ only in their channels, and are more than fit into a batch, they share a broadcast.
+    Other events share a batch. A batch whose events differ only in their channels is sent as a broadcast. An example:
     [("a", "goal.added", "{}"), ("b", "goal.added", "{}")] -> [Broadcast(("a", "b"), "goal.added", "{}")]
     """
     mixed: list[ChannelEvent] = []

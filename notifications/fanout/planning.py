@@ -44,7 +44,7 @@ class _Missing:
 
 @dataclass(frozen=True, slots=True)
 class _Part:
-    """Consecutive chunks of an event. `chunks` has the packed viewers of each.
+    """Consecutive chunks of an event. `chunks` has the packed viewers of each chunk.
 
     `index` is the number of the first chunk.
     """
@@ -76,8 +76,9 @@ def plan_audiences(audiences: Sequence[Audience], *, senders: Senders, now: date
 
     Return how many viewers were added for each audience. A viewer counts once for each event. Each transaction inserts
     up to a hundred chunks, of one show or of many, and their messages, so the first chunks are sent while later chunks
-    are planned. The transaction also deletes the messages of the calls that it completes. A run that finds that an
-    event's count of chunks has changed starts over, because another run plans the same event.
+    are planned. The transaction also deletes the messages of the calls that it completes. If an event's count of
+    chunks has changed meanwhile, another run is planning the same event. This run then starts over. Raises Unavailable
+    after MOST_RUNS runs.
     """
     added = dict.fromkeys(map(id, audiences), 0)
     for different in _rounds(audiences):
@@ -140,7 +141,7 @@ def _missing(audiences: Sequence[Audience]) -> Iterator[_Missing]:
 
 
 def _together(items: Iterable[T], chunks: Callable[[T], int]) -> Iterator[list[T]]:
-    """Group items that together have up to a hundred chunks. A larger item is a group of its own."""
+    """Yield groups of items that together have up to a hundred chunks. A larger item is a group of its own."""
     group: list[T] = []
     count = 0
     for item in items:

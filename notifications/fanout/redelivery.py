@@ -1,4 +1,4 @@
-"""Redelivers `stream.authorized` with the same event_id. `redelivery` counts the redeliveries for each viewer."""
+"""Redelivers `stream.authorized` with the same event_id. Its field `redelivery` counts the viewer's redeliveries."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -145,9 +145,10 @@ def _planned_for(viewer_id: str, show: Goal, events: Sequence[str]) -> list[Noti
 
 
 def _begin_redelivery(show: Goal, events: Sequence[str], if_redeliveries: int | None) -> None:
-    """Count the redelivery.
+    """Count the redelivery. Raise PreconditionFailed if `if_redeliveries` is given and differs from the count so far.
 
-    If two redeliveries run at the same time, MongoDB aborts one. Its retry finds that the other is under way.
+    If two redeliveries run at the same time, MongoDB aborts one of the transactions. The aborted transaction is run
+    again, and then finds that the other redelivery is under way.
     """
     if if_redeliveries is not None and count_redeliveries(show) != if_redeliveries:
         raise PreconditionFailed(SENT_AGAIN_SINCE, goal_id=str(show.pk))
@@ -183,9 +184,9 @@ def send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) 
 
 
 def _recorded(show: Goal, events: int, *, by: Author | None, reason: str, viewer_id: str = "") -> int:
-    """Record the redelivery on the timeline and, with its author, in the change records.
+    """Record the redelivery on the timeline and, if it has an author, in the change records.
 
-    Return the number of events.
+    Record nothing if there are no events. Return the number of events.
     """
     if not events:
         return 0

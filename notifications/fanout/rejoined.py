@@ -14,7 +14,10 @@ LAST = 2 ** (8 * BYTES) - 1  # the largest number of milliseconds, which is 49 d
 
 @dataclass(frozen=True, slots=True)
 class Rejoined:
-    """A chunk's column. For each position, it has the milliseconds from `planned_at` to the last repeat, or 0."""
+    """A chunk's column.
+
+    For each position, it has the milliseconds from `planned_at` until the event was last sent again, or 0 if never.
+    """
 
     planned_at: datetime
     column: bytes

@@ -1,4 +1,4 @@
-"""The report on why a viewer was let in or not: what happened to the viewer's payment, events and credentials."""
+"""The report on why a viewer was or was not let in: what happened to the viewer's payment, events and credentials."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime

@@ -12,8 +12,8 @@ from notifications.fanout.packing import pack
 
 # After this many temporary failures in a row, the vendor counts as down. A retry of the task then sends the rest.
 DOWN_AFTER = 3
-# No call begins in the last seconds of the task's time. This many seconds are enough for the longest call and its
-# result.
+# No call begins if fewer than this many seconds are left until the task's time-out. This is enough time for the longest
+# call and for storing the results.
 RESERVED_SECONDS = 20
 
 
@@ -46,7 +46,7 @@ class UsefulCalls:
     def results(self) -> Iterator[CallResult]:
         """Make the calls, and yield the result of each.
 
-        No further call is taken until the result has been processed.
+        No further call is taken until the caller has processed the result.
         """
         for result in get_realtime().send(self._while_useful()):
             is_passing = result.error is not None and not result.error.permanent

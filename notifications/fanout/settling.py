@@ -30,7 +30,10 @@ COLUMNS = dict.fromkeys(("states", "marked_in", "redeliveries"), True)
 
 @dataclass(frozen=True, slots=True)
 class Settled:
-    """A chunk after an attempt. `all_noted` tells whether it made the timeline say that all viewers were told."""
+    """A chunk after an attempt.
+
+    `all_noted` tells whether `settle` has noted on the timeline that the chunk's event was sent to all viewers.
+    """
 
     outcome: Outcome
     all_noted: bool
@@ -84,7 +87,7 @@ def write_ledgers(attempts: Sequence[Attempt], *, now: datetime) -> dict[str, Le
 
 
 def close(chunk: NotificationChunk, reason: State, *, now: datetime) -> int:
-    """Settle the viewers who were not told, with the reason as their state. Return their number.
+    """Store the reason as the state of the viewers who were not told. Return the number of these viewers.
 
     Runs in the open transaction.
     """
@@ -110,7 +113,7 @@ def note_if_all_sent(attempts: Sequence[Attempt]) -> None:
 
 
 def _current(seen: Ledger, columns: Mapping[str, Any]) -> Ledger:
-    """Return the ledger with these columns, or the ledger that was seen if its chunk is gone."""
+    """Return the seen ledger with these columns, or the seen ledger itself if its chunk is gone."""
     if not columns:
         return seen
     redeliveries = bytes(columns.get("redeliveries") or b"")

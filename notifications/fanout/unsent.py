@@ -45,7 +45,8 @@ class Unsent:
 def count_unsent(show: Goal) -> Unsent:
     """Count the events without changing them. Payments that are not folded yet do not count.
 
-    Missing events are counted first. So an event that is planned meanwhile may be counted twice, but is never left out.
+    Missing events are counted first, so an event that is planned meanwhile is never left out. The number of missing
+    events is then limited, so that there are at most two events for each payer.
     """
     events, payers = event_ids_of(show), count_viewers(show.context.funding_goal_id)
     missing = count_missing(show, payers=payers)

@@ -1,4 +1,4 @@
-"""Finds the audiences of the events that queued calls ask to send to payers, and plans the events."""
+"""Finds the audiences of the events that payers get because of queued calls, and plans the events."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ Payloads = dict[str, Payload]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Wanted:
-    """An event that a call asks to send to all payers, once for each preset. The payloads depend on the show."""
+    """An event that all payers get because of a call, once for each preset. `payloads` returns its data for a show."""
 
     call: Call
     goal_id: str
@@ -54,7 +54,10 @@ class OwnEvent:
 
 
 def wanted_access(call: Call, goal_id: str, funding_goal_id: str, *, version: int, exp: int) -> Wanted:
-    """Return the two `stream.authorized` events. They are superseded if the access no longer ends at `exp`."""
+    """Return the two `stream.authorized` events. They are superseded if the access no longer ends at `exp`.
+
+    In messages from an earlier release, `version` and `exp` are 0, which means unknown.
+    """
 
     def payloads(show: AwaitingShow) -> Payloads:
         if exp and exp != int(show.exp.timestamp()):

@@ -30,7 +30,10 @@ COMPARED_AT_ONCE = 10_000
 
 @dataclass(frozen=True, slots=True)
 class Stretch:
-    """The ids beyond a viewer's id in one direction. `is_closed` says whether the viewer's own id is included."""
+    """The ids beyond a viewer's id in one direction. If `start` is empty, these are all ids.
+
+    `is_closed` says whether the viewer's own id is included.
+    """
 
     start: str = ""
     is_closed: bool = False
@@ -123,7 +126,7 @@ def _paid(funding_goal_id: str, stretch: Stretch) -> Iterator[str]:
         {"_id": False, "viewer_id": True},
         sort=[("viewer_id", stretch.sign)],
         hint="payer",
-        batch_size=KEYS_AT_ONCE,  # by default, MongoDB would send all keys after the first 101 at once
+        batch_size=KEYS_AT_ONCE,  # by default, MongoDB would send all keys after the first 101 in one batch
     )
     return (viewer for viewer, _payments in groupby(each["viewer_id"] for each in paid))
 

@@ -72,7 +72,7 @@ def _names(viewers: list[str]) -> dict[str, str]:
 def _paid(funding_goal_id: str, viewers: list[str]) -> dict[str, Document]:
     """Return the sum, number and times of each viewer's payments, by viewer.
 
-    Of a viewer who is only in `breakdown`, only the sum is known.
+    For a viewer who is only in `breakdown`, only the sum is known.
     """
     pipeline = [
         {"$match": {"funding_goal_id": funding_goal_id, "viewer_id": {"$in": viewers}}},
@@ -108,7 +108,7 @@ def _states(show_id: str, events: list[str], viewers: list[str]) -> dict[str, di
 
 
 def _received_at(received: Received, events: Iterable[str]) -> datetime | None:
-    """Return when the client first confirmed one of the events."""
+    """Return when the client first confirmed one of the events, or None if it has confirmed none of them."""
     confirmed = [received[event] for event in events if event in received]
     return datetime.fromtimestamp(min(confirmed) / 1000, tz=UTC) if confirmed else None
 

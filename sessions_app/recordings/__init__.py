@@ -1,1 +1,1 @@
-"""The recording of a show: its state, the decisions about it, its tasks, and BytePlus' callbacks."""
+"""The recording of a show: its state, the rules for its next step, its tasks, and BytePlus' callbacks."""

@@ -59,8 +59,11 @@ class BytePlusCallback(PublicView):
 
 
 def is_genuine(body: Mapping[str, Any]) -> bool:
-    """Tell whether BytePlus has signed the callback. Without a configured secret, no callback is genuine."""
-    nonce = body.get("Noce", body.get("Nonce"))  # BytePlus spells it "Noce", VolcEngine "Nonce"
+    """Tell whether BytePlus has signed the callback.
+
+    A callback is not genuine if a signed field is missing or malformed, or if no secret is configured.
+    """
+    nonce = body.get("Noce", body.get("Nonce"))  # BytePlus spells it "Noce", and VolcEngine spells it "Nonce"
     values = [*(body.get(name) for name in _SIGNED), nonce]
     given = body.get("Signature")
     if not settings.BYTEPLUS_CALLBACK_SECRET or not isinstance(given, str):

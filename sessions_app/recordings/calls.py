@@ -10,15 +10,15 @@ from sessions_app.rtc import get_rtc
 from sessions_app.rtc.base import RTCCall, RTCResult
 
 # After this many temporary failures in a row, BytePlus counts as down. A retry of the task makes the remaining calls.
-# A refusal because of too many calls a second is not such a failure.
+# A call that was refused because there were too many calls in a second does not count as a failure here.
 AWAY_AFTER = 3
-# No call begins in the last seconds before the task's time-out. This many seconds are enough for the longest call and
-# for storing the results.
+# No call begins if fewer than this many seconds are left until the task's time-out. This is enough time for the longest
+# call and for storing the results.
 RESERVED_SECONDS = 20
 
 
 def make_calls(calls: Sequence[RTCCall]) -> dict[RTCCall, RTCResult]:
-    """Make the calls in order, and return the result of each. A call that was not made gets a temporary error."""
+    """Make the calls in order, and return the results by call. A call that was not made gets a temporary error."""
     last_call_at = time.monotonic() + Conf.TIMEOUT - RESERVED_SECONDS
     rest = iter(calls)
     results: dict[RTCCall, RTCResult] = {}

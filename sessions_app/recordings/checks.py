@@ -1,4 +1,4 @@
-"""Pure functions that decide what to do next from a recording's state and GetRecordTask's response."""
+"""Pure functions that decide what to do next, given a recording's state and GetRecordTask's response."""
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -8,7 +8,7 @@ from sessions_app.models import Recording, RecordingState
 from sessions_app.recordings.state import CONFIRM_AFTER, RETRY_AFTER
 from sessions_app.rtc.base import RecordStatus, RecordTask
 
-# BytePlus forgets a recording only after 72 hours.
+# This is less than the 72 hours after which BytePlus forgets a recording.
 GIVE_UP_AFTER = timedelta(hours=24)
 UNCONFIRMED = "BytePlus never confirmed that the show was recorded."
 
@@ -22,7 +22,7 @@ class NextCall(StrEnum):
 
 @dataclass(frozen=True)
 class Decision:
-    """The next state, when to ask BytePlus again (None means never), and which call to make now."""
+    """The next state, when to ask BytePlus again (None means never), the error to store, and the call to make now."""
 
     to: RecordingState
     check_in: timedelta | None = None
@@ -41,7 +41,7 @@ def decide(recording: Recording, task: RecordTask, *, is_on: bool, now: datetime
         return Decision(RecordingState.STARTED, RETRY_AFTER)
     if state == RecordingState.STARTED and task.status == RecordStatus.NOT_STARTED:
         return Decision(state, CONFIRM_AFTER)
-    # If no start has succeeded yet, the error of the latest start says more than this response.
+    # If the latest start has not succeeded yet, the stored error says more than this response.
     error = recording.error if state == RecordingState.REQUESTED else _in_words(task)
     return Decision(RecordingState.REQUESTED, RETRY_AFTER, error, NextCall.START)
 

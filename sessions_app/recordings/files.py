@@ -11,9 +11,10 @@ File = dict[str, Any]
 
 
 def provider_fields(task: RecordTask, *, known: Sequence[File]) -> dict[str, Any]:
-    """Return the vendor's response in the form in which it is stored. `known` has the files that are already stored.
+    """Return the vendor's response in the form in which it is stored.
 
-    A recording that is started again keeps its task id. From then on, the vendor lists only the new files.
+    `known` has the files that are already stored. The result also has these files. A recording that is started
+    again keeps its task id. From then on, the vendor lists only the new files.
     """
     return {
         "status": task.status.name.lower(),

@@ -22,8 +22,8 @@ from sessions_app.recordings.state import RECORDINGS, RETRY_AFTER, UNFINISHED, f
 
 logger = logging.getLogger(__name__)
 
-# In these states, a permanent error of the call makes the recording fail. An error of GetRecordTask says nothing about
-# a running recording.
+# For each call, the states in which a permanent error of the call makes the recording fail. An error of GetRecordTask
+# says nothing about a running recording.
 _ENDED_BY: dict[str, tuple[RecordingState, ...]] = {
     "StartRecord": (RecordingState.REQUESTED,),
     "StopRecord": UNFINISHED,
@@ -92,9 +92,9 @@ class Moves:
         error: str = "",
         **changes: Any,
     ) -> bool:
-        """Give the recording the state `to`, if its state is one of `expected`.
+        """Give the recording the state `to`, and return True, if its state is one of `expected`.
 
-        Return False if there is no recording, or if another task has changed its state meanwhile.
+        Return False if another task has changed the state meanwhile, or if there is no recording.
         """
         recording = self.recordings.get(goal_id)
         if recording is None or recording.state not in expected:
@@ -115,6 +115,7 @@ class Moves:
         """Store the error.
 
         In the states of _ENDED_BY, a permanent error makes the recording fail, because the same call would fail again.
+        In the other states, a permanent error of GetRecordTask ends the checks of the recording.
         """
         text = str(error.detail)
         failed = RecordingState.FAILED

@@ -28,7 +28,7 @@ def retry_recording(goal_id: str, *, now: datetime, by: Author, reason: str = ""
     """Queue another start of the recording, and note it on the timeline and in the record of changes.
 
     Raises RecordingNotFailed unless the show is live and its recording has failed after `if_attempts` attempts. So a
-    second call with the same number raises the error, and queues nothing. Runs in the caller's transaction.
+    second call with the same `if_attempts` raises the error, and queues nothing. Runs in the caller's transaction.
     """
     show = Goal.objects.filter(pk=goal_id).first()
     if show is None or not LIVE.holds(show):

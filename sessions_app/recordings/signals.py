@@ -10,13 +10,14 @@ from sessions_app.models import RecordingState
 
 # Each of these signals is sent in the transaction that stores BytePlus' response, and carries a RecordingMoved.
 
-# BytePlus has confirmed that it records the show. If the recording is started again, this signal is sent again.
+# BytePlus has accepted the call to start the recording, or has said that the recording runs. If the recording is
+# started again, this signal is sent again.
 recording_started = GoalSignal("recording.started")
 # BytePlus has accepted the call to stop the recording.
 recording_stopped = GoalSignal("recording.stopped")
 # BytePlus has said that the recording is complete, and which files it has.
 recording_verified = GoalSignal("recording.verified")
-# There is no recording, or BytePlus does not confirm it.
+# The recording has failed, or BytePlus has not confirmed it.
 recording_failed = GoalSignal("recording.failed")
 
 SIGNALS = {

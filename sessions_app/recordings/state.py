@@ -1,8 +1,7 @@
 """The states of a show's recording: requested -> started -> stopped -> verified, or failed.
 
 During the show, a recording that does not run is started again. After the show, GetRecordTask's response decides
-whether the recording is verified. Every change is conditional on the former state, and is written to the show's
-timeline.
+whether the recording is verified. Changes are conditional on the former state, and are written to the show's timeline.
 """
 
 from collections.abc import Collection
@@ -21,8 +20,8 @@ from sessions_app.models import Recording, RecordingState
 RECORDINGS = Recording._meta.db_table
 # This long after a start or a stop, the server asks BytePlus whether the call has worked.
 CONFIRM_AFTER = timedelta(minutes=1)
-# This is longer than the pauses between the queue's retries (a minute at most). So a failed task is retried before the
-# server asks BytePlus about the recording.
+# This long after any other step, the server asks BytePlus about the recording. The pauses between the queue's retries
+# are shorter (a minute at most). So a failed task is retried before the server asks.
 RETRY_AFTER = timedelta(minutes=5)
 CHECK_SECONDS = 15
 CHECKED_AT_ONCE = 1000
@@ -36,7 +35,7 @@ def task_id(goal_id: str) -> str:
 
 
 def goal_of_task(name: str) -> str | None:
-    """Return the id of the show whose recording has this task id, or None if no show's recording can have it."""
+    """Return the id of the show whose recording has this task id, or None if the id is not the task id of a show."""
     goal_id = name.removeprefix("show-")
     return goal_id if goal_id != name and ObjectId.is_valid(goal_id) else None
 
@@ -98,8 +97,8 @@ def is_stoppable(recording: Recording) -> bool:
 def due_checks(*, now: datetime) -> list[str]:
     """Claim the recordings whose check is due, and return the ids of their shows. Runs in the caller's transaction.
 
-    The number of checks is limited to the calls that BytePlus allows until the next round. So no recording has two
-    checks in the queue.
+    The number of claimed recordings is limited to the calls that BytePlus allows before `check_recordings` runs again.
+    So the checks do not pile up, and no recording has two checks in the queue.
     """
     most = min(CHECKED_AT_ONCE, CHECK_SECONDS * settings.BYTEPLUS_QPS or CHECKED_AT_ONCE)
     is_due = {"check_at": {"$lte": now}}

@@ -31,14 +31,15 @@ from taskqueue.durable import bulk, durable
 from taskqueue.periodic import every
 from taskqueue.queues import Queue
 
-# The most calls in one batch. Batches of starts are large, because no call is under way between two batches. They are
+# The most calls in one batch. Batches of starts are large, because BytePlus gets no calls between two batches. They are
 # small enough for BytePlus to take all calls of a batch within ten seconds.
 MOST_STARTS = min(200, 10 * settings.BYTEPLUS_QPS or 200)
 # Batches of stops and checks are small, because a start that becomes due meanwhile has to wait until the batch ends.
 MOST_STOPS = min(60, MOST_STARTS)
 MOST_CHECKS = min(20, MOST_STARTS)
 
-# A function that processes, in the open transaction, the result of a call about the recording of the show with this id.
+# A function that processes the result of one call in the open transaction. The string is the id of the show. The
+# datetime is when the results had arrived.
 Settle = Callable[[Moves, str, RTCResult, datetime], Outcome]
 
 

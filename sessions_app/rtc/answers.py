@@ -19,14 +19,14 @@ _OBJECT_KEY = re.compile(r"[^\x00-\x1f\x7f]{1,1024}")
 def outcome(status: int, body: bytes) -> tuple[int, str, Any]:
     """Return the HTTP status, the vendor's error code ("" if it sent none) and the result.
 
-    The status is 0 if a response with status 200 can't be parsed.
+    If a response with status 200 can't be parsed, the returned status is 0 and the code is UNREADABLE.
     """
     try:
         document = json.loads(body)
         error = document["ResponseMetadata"].get("Error")
         code = str(error["Code"]) if error else ""
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError):
-        # Every successful response of BytePlus has ResponseMetadata. A 200 without it comes from a proxy in between.
+        # Every successful response of BytePlus has ResponseMetadata. A 200 without it comes from a proxy on the way.
         return (0, UNREADABLE, None) if status == HTTPStatus.OK else (status, "", None)
     return status, code if not code or _WORD.fullmatch(code) else "unreadable code", document.get("Result")
 

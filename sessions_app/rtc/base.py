@@ -21,7 +21,7 @@ class TaskName:
 class StartRecord(TaskName):
     """Record what the streamer publishes in the room. Idempotent: a recording that already runs counts as started.
 
-    Two calls with the same `task_id` start only one recording, so derive the `task_id` from the goal's id.
+    Two calls with the same `task_id` start only one recording, so callers derive the `task_id` from the goal's id.
     """
 
     streamer_id: str

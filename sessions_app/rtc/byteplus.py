@@ -28,7 +28,7 @@ from sessions_app.rtc.signing import query_string, sign_request
 from taskqueue.pace import pace_of
 
 CONCURRENCY = 32
-TIMEOUT_SECONDS = (3.0, 5.0)  # for connecting, and for the rest of a call
+TIMEOUT_SECONDS = (3.0, 5.0)  # the time-outs for connecting, and for the rest of a call
 _ALREADY_RUNS = "InvalidParameter.TaskAlreadyExists"
 _DOES_NOT_RUN = "InvalidParameter.ErrorActiveTaskNotFound"
 # A code whose first word is one of these means "try again", whatever the HTTP status.
@@ -38,7 +38,7 @@ _TRANSIENT = frozenset({"InternalError", _LIMITED})
 
 
 class BytePlusRTC:
-    """Calls BytePlus' OpenAPI. A request body may hold keys of the storage, so logs and errors never quote bodies."""
+    """Calls BytePlus' OpenAPI. A request body may hold keys to the storage, so logs and errors never quote bodies."""
 
     def __init__(
         self,
@@ -78,7 +78,7 @@ class BytePlusRTC:
     def send(self, calls: Iterable[RTCCall]) -> Iterator[RTCResult]:
         """Make the calls, up to CONCURRENCY at a time, and yield the result of each.
 
-        A recording is one mixed video of the streamer, stored as MP4 in the configured storage.
+        A recording is one mixed video of what the streamer publishes, stored as MP4 in the configured storage.
         """
         for pending in self._connections.send(calls, self._signed, lambda _answer: None):
             try:

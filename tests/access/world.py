@@ -47,7 +47,7 @@ class World:
     endpoint: Endpoint
 
     def send(self, call: str, caller: str, *, method: str = "", **ids: object) -> Any:
-        """Make the call as the caller and return the response. `method` and `ids` replace those of the call."""
+        """Make the call as the caller and return the response. `method` and `ids` override the call's own."""
         named, _space, path = call.partition(" ")
         headers = {"Idempotency-Key": f"{caller} {call}"}
         if caller in self.people:

@@ -58,7 +58,7 @@ def post(client: APIClient) -> Callable[..., Any]:
 
 @pytest.fixture(scope="module")
 def port(django_db_setup: None) -> Iterator[int]:
-    """The port of a server that runs as in production, and without DJANGO_SETTINGS_MODULE in its environment."""
+    """The port of a server that runs as in production, with no DJANGO_SETTINGS_MODULE in its environment."""
     environment = {name: value for name, value in os.environ.items() if name != "DJANGO_SETTINGS_MODULE"}
     environment |= without_vendors() | {"MONGODB_NAME": connection.settings_dict["NAME"]}
     server = KillableServer(environment)

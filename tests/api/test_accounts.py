@@ -103,7 +103,7 @@ CHANGES = [
 
 
 def ends_tokens(client: APIClient, user: User, change: Callable[[User], object]) -> list[int]:
-    """Return the statuses for an access token and a refresh token that were issued before the change."""
+    """Make the change. Return the statuses of requests with an access token and a refresh token issued before it."""
     access, refresh = issue_access(user), refresh_token(user)
     change(user)
     known_users.forget()

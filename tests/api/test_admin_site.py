@@ -97,7 +97,7 @@ def test_address_that_the_admin_does_not_have_is_not_found(staff: Client, path: 
 
 @pytest.mark.parametrize("asked", ["1", "-1", "3", "-2.1", "6", "-9", "x"])
 def test_long_lists_are_in_the_order_of_an_index(staff: Client, asked: str) -> None:
-    """A list can be reversed, but not sorted by another column, even if somebody types such an address by hand."""
+    """A list can be reversed. It can't be sorted by another column, not even with an address typed by hand."""
     for model, page in admin.site._registry.items():
         if page.sortable_by is not None:
             address = reverse(f"admin:{model._meta.label_lower.replace('.', '_')}_changelist")

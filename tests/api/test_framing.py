@@ -1,6 +1,6 @@
 """The server finds the right end of a request. If a proxy found another end, an attacker could smuggle in a request.
 
-Each ambiguous request is followed by a second request in the same bytes. The second one must get no response.
+Each ambiguous request is sent together with a second request. The second request must get no response.
 """
 
 from functools import partial

@@ -99,7 +99,7 @@ def test_admin_keeps_the_session_that_replaces_the_hash(old: User, settings: Any
 
 
 def test_upgrade_does_not_bring_an_old_password_back(old: User) -> None:
-    """A sign-in does not store a new hash of its password if the password has changed meanwhile."""
+    """A sign-in with the old password does not store a new hash of it if the user's password has changed meanwhile."""
     with ThreadPoolExecutor(1) as pool:
         with gate.turn():
             signing_in = pool.submit(in_thread, "old", PASSWORD)

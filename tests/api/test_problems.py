@@ -79,7 +79,7 @@ def test_product_error_is_answered_with_its_code(client: APIClient) -> None:
     [("/raise/unavailable", "1"), ("/raise/away", "10"), ("/raise/orm_away", "10"), ("/plain/raise/away", "10")],
 )
 def test_mongodb_away_is_503_with_retry_after(client: APIClient, path: str, seconds: str) -> None:
-    """If MongoDB does not respond, `Retry-After` is 10, about as long as the election of a primary takes."""
+    """If MongoDB does not respond, `Retry-After` is 10 s, about as long as the election of a primary takes."""
     response = client.get(path)
 
     assert response["Retry-After"] == seconds

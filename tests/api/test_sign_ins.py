@@ -1,4 +1,6 @@
-"""Refresh tokens rotate. Using an old token half a minute later ends its sign-in, as signing out does."""
+"""Refresh tokens rotate. A token that is used more than half a minute after its rotation ends its sign-in, as signing
+out does.
+"""
 
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -115,7 +117,7 @@ def test_refreshes_at_once_answer_the_same_pair(client: APIClient, user: User) -
 
 
 def test_token_of_a_database_that_was_restored_goes_on(client: APIClient, user: User) -> None:
-    """A refresh token works even if the backup was made before the user signed in."""
+    """After a restoration, a refresh token works even if the backup was made before the user signed in."""
     second = refresh(client, sign_in(client)["refresh"]).json()["refresh"]
     connections["default"].get_collection("sign_ins").delete_many({})  # type: ignore[attr-defined]
 

@@ -104,7 +104,7 @@ class Chromium:
                 return result
 
     def _await_address(self) -> str:
-        """Wait until the browser has written its port and its path to a file, and return its address."""
+        """Wait until the browser has written the port and path of its address to a file. Return the address."""
         file = self._profile / "DevToolsActivePort"
         give_up_at = time.monotonic() + STARTED_WITHIN_SECONDS
         while not (file.exists() and len(lines := file.read_text(encoding="ascii").split()) == 2):

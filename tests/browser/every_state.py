@@ -73,7 +73,7 @@ class Walk:
         yield "not found", views
 
     def first_show(self) -> Iterator[State]:
-        """A show that is moved, cancelled and brought back, starts late, and is ended early."""
+        """Yield the states of a show that is moved, cancelled and brought back, starts late, and is ended early."""
         views = self._enter(self.pages.site.shown)
         yield from self._until_the_start(views)
         yield from self._away(views)
@@ -140,7 +140,7 @@ class Walk:
             view.await_text("connection", "channels_open")
 
     def session_that_ends(self) -> Iterator[State]:
-        """A session that ends before its show, so that the payments are due back."""
+        """Yield the states of a session that ends before its show. The payments are then due back."""
         site = self.pages.site
         seeded = site.elsewhere
         self._sign_in_streamer(seeded)
@@ -159,7 +159,7 @@ class Walk:
         yield "refund due", again
 
     def show_to_its_end(self) -> Iterator[State]:
-        """A show from its funding to its end."""
+        """Yield the states of a show from its funding to its end."""
         site = self.pages.site
         seeded = site.shown
         self._sign_in_streamer(seeded)
@@ -219,7 +219,7 @@ class Walk:
 
 
 def _show(views: list[View], *reasons: str) -> list[View]:
-    """Wait until each page shows one of the reasons, except those that only the other page has. Return the pages."""
+    """Wait until each page shows one of the reasons for which it has a text. Return the pages."""
     for view in views:
         view.await_text("reason", *(reason for reason in reasons if reason in TEXTS[view.kind]))
     return views

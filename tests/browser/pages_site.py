@@ -60,7 +60,7 @@ class Screen:
         return sum(int(part) * 60**index for index, part in enumerate(reversed(shown.split(":")))) if shown else -1
 
     def await_countdown(self, moment: Callable[[], float]) -> None:
-        """Wait until the countdown ends at this moment, give or take two seconds."""
+        """Wait until the countdown shows the time that is left until this moment, give or take two seconds."""
 
         def is_right() -> bool:
             before = time.time()
@@ -94,7 +94,7 @@ class PagesSite:
         return str(self.site.shown["streamer"]["password"])
 
     def open(self, path: str, *, base: str = "") -> Screen:
-        """Load a page whose clock the test can set. The test can also make the page believe that it was asleep."""
+        """Load a page whose clock the test can set. The test can also make the page believe that the device slept."""
         return Screen(self.chromium.open(f"{base or self.site.api.base_url}{path}", script=SKEW))
 
     def enter(self, path: str, person: dict[str, Any]) -> Screen:

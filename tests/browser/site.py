@@ -168,7 +168,7 @@ def open_site(
         wait_until(api.is_up)
         web.check()
         yield Site(stand_ins, sockets, children, api, shown, elsewhere)
-        children.terminate()  # at the same time as the web server, to save time
+        children.terminate()  # now, so that they stop at the same time as the web server, which saves time
 
 
 def _seed(viewers: int) -> list[Seeded]:

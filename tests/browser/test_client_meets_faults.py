@@ -213,7 +213,7 @@ def test_api_503_at_the_start_of_the_show(partner: PartnerSite, payer: dict[str,
 
     tab.await_standing(IN)
 
-    # The client has used the credentials of the event, because it could not fetch its own.
+    # The client has used the credentials of the event, because it could not fetch any from the API.
     sd = show.viewer_channel("sd", payer["id"])
     told = [json.loads(data) for channel, _name, data in events_for(partner, show, payer) if channel == sd]
     assert [user_id(tab)] == [event["byteplus_rtc_info"]["user_id"] for event in told]

@@ -31,7 +31,7 @@ def application() -> Handler:
 
 
 def call(method: str, path: str, *, body: bytes = b"", **headers: str) -> tuple[int, Any]:
-    """Send a request. Return the status and the body, in which a JSON object is parsed."""
+    """Send a request. Return the status and the body. If the body is a JSON object, return it parsed."""
     path, _mark, query = path.partition("?")
     environ: dict[str, Any] = {"REQUEST_METHOD": method, "PATH_INFO": path, "QUERY_STRING": query, **headers}
     environ |= {"wsgi.input": io.BytesIO(body), "CONTENT_LENGTH": str(len(body)), "HTTP_HOST": "testserver"}

@@ -117,10 +117,10 @@ def test_pusher_is_called_at_its_pace(pusher_server: PusherLoopback, db: None) -
 
 
 class Slots:
-    """Hands out slots, which are the times at which calls begin: one in each `interval`, in seconds.
+    """Hands out slots, which are the times at which calls begin. There is one slot every `interval` seconds.
 
-    A caller gets at most five slots at once. `wanted` records how many slots each caller asked for, and `given` the
-    slots in Unix seconds.
+    A reservation gets at most five slots. `wanted` records how many slots each reservation asked for, and `given`
+    records the slots that were handed out, in Unix seconds.
     """
 
     def __init__(self, interval: float) -> None:

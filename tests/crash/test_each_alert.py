@@ -46,7 +46,7 @@ Document = dict[str, Any]
 
 
 def cluster(deaths: int) -> Document:
-    """Return the heartbeat of a qcluster whose workers have died, and whose clock is wrong and not steady."""
+    """Return the heartbeat of a qcluster whose clock is wrong and not steady. `deaths` counts dead workers."""
     now = datetime.now(UTC)
     of_clock = {"clock": "none", "skew_seconds": 3600.0}
     return {"_id": "c|host|1|2", "started_at": now, "beat_at": now + HOUR, "workers": {}, "deaths": deaths} | of_clock

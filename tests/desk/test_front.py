@@ -1,4 +1,4 @@
-"""The front page of the admin counts what needs a person, and each number leads to a list of the same length."""
+"""The admin's front page counts what needs a person's attention. Each number leads to a list of the same length."""
 
 from collections.abc import Callable
 from datetime import timedelta

@@ -1,4 +1,4 @@
-"""Every list of the admin needs few commands, however many rows it shows."""
+"""Every list of the admin needs few MongoDB commands, however many rows it shows."""
 
 from datetime import UTC, datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""For goals, payments and sessions, the page of a user needs the same permissions as other pages."""
+"""The page of a user shows goals, payments and sessions only to staff who may see them on other pages."""
 
 import pytest
 from django.contrib.auth.models import User

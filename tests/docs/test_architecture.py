@@ -1,4 +1,4 @@
-"""The table of docs/architecture.md lists every collection, and says which of them expire."""
+"""The table of docs/architecture.md lists every collection, and says in which collections documents expire."""
 
 from django.apps import apps
 from django_mongodb_backend.models import EmbeddedModel

@@ -32,7 +32,7 @@ RTC_APP_ID = "123456781234567812345678"
 
 
 class Log(logging.Handler):
-    """Keeps every log record in both formats, with all its attributes."""
+    """Keeps every log record as a plain line, as JSON, and with all its attributes."""
 
     def __init__(self) -> None:
         super().__init__(logging.DEBUG)
@@ -45,7 +45,7 @@ class Log(logging.Handler):
 
 @dataclass
 class Evening:
-    """The stand-ins for vendors, the responses that users got, and the secrets that were given to them."""
+    """The stand-ins for vendors, the responses that users got, and the secrets that the users were given."""
 
     pusher: PusherLoopback
     byteplus: BytePlusLoopback

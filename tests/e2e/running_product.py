@@ -140,5 +140,5 @@ def run_product(directory: Path, **environment: str) -> Iterator[RunningProduct]
 
 
 def sleep_until(moment: float) -> None:
-    """Wait for a moment in Unix seconds."""
+    """Sleep until the moment, which is given in Unix seconds."""
     time.sleep(max(0.0, moment - time.time()))

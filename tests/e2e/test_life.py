@@ -51,7 +51,7 @@ def presets(product: RunningProduct) -> list[str]:
 
 
 def assert_let_in(product: RunningProduct, goal: Any, payers: list[Person], *, times: int) -> set[str]:
-    """Wait for each payer's newest credentials and verify them. Return the ids of the newest sd events."""
+    """Wait until each payer has `times` sd events. Verify each payer's newest one. Return the ids of these events."""
     product.until(lambda: all(len(product.authorised(payer, "sd")) >= times for payer in payers))
     newest = {payer.id: product.authorised(payer, "sd")[-1].data for payer in payers}
     show = Show(

@@ -175,7 +175,7 @@ def refuse(evening: Evening, session_id: str, fail_command: FailCommand) -> None
 
 
 def everything_kept() -> dict[str, str]:
-    """Return the text of each collection, with the packages of messages unpacked."""
+    """Return the texts of each collection, of the unpacked messages, and of the tasks that have ended, by name."""
     texts = {name: repr(documents) for name, documents in everything_stored().items()}
     packages = [unpack(message["payload"]) for message in everything_stored().get("django_q_ormq", [])]
     tasks = [(task.func, task.args, task.kwargs, task.result) for task in Task.objects.all()]

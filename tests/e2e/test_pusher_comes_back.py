@@ -1,4 +1,4 @@
-"""Pusher fails or hangs while a show is cancelled, brought back and started. No later event may be outdated."""
+"""Pusher fails or hangs while a show is cancelled, brought back and started. No event sent later may be outdated."""
 
 import time
 

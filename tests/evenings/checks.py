@@ -41,7 +41,7 @@ def check_started(world: World) -> None:
 def check_token(world: World, viewer: Person) -> None:
     """Check that the viewer may watch a running show now if the viewer has paid for it, and may watch no other show.
 
-    Both responses are right for a payment that may not have been committed.
+    If the payment may not have been committed, both a response with access and one without are right.
     """
     if viewer.id in world.banned or STAGE.holds:
         return

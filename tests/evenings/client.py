@@ -45,7 +45,7 @@ class ObedientClient:
     read_token: ReadToken | None = None
     is_connected: bool = True
     pictures: dict[str, Picture] = field(default_factory=dict)
-    # Whether Pusher may have refused an event to one of the channels for good.
+    # Whether Pusher may have permanently refused an event on one of the channels.
     misses_events: bool = False
     heard: list[tuple[str, Data]] = field(default_factory=list)
     _known: set[tuple[str, int | None]] = field(default_factory=set)

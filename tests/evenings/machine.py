@@ -77,7 +77,7 @@ class EveningMachine(RuleBasedStateMachine):
 
     @rule(viewer=VIEWERS)
     def refuse_once(self, viewer: int) -> None:
-        """Let Pusher refuse for good the next event to each of the viewer's channels."""
+        """Let Pusher permanently refuse the next event on each of the viewer's channels."""
         self.world.pusher.refused_channels |= set(self.world.own_channels(self.cast.viewers[viewer]))
 
     @rule(ambush=AMBUSHES)

@@ -1,4 +1,4 @@
-"""A Pusher that fails, loses its responses, refuses events, and delivers to the evening's clients."""
+"""A Pusher that delivers events to the evening's clients, but can also fail, lose its responses and refuse events."""
 
 from collections.abc import Callable, Iterable, Iterator
 from enum import Enum

@@ -98,7 +98,7 @@ class Stage(monitoring.CommandListener):
         held.then(result)
 
     def step(self) -> None:
-        """Count a step of the call that runs in this thread, and interrupt it if its moment has come."""
+        """Count a step of the call that runs in this thread. Interrupt the call if this is the step of its ambush."""
         plan: _Plan | None = getattr(self._local, "plan", None)
         if plan is None:
             return

@@ -62,7 +62,7 @@ class Worker:
     def run(
         self, message: Message, *, runs: int = 1, ambush: Ambush | None = None, around: Around = nullcontext
     ) -> None:
-        """Claim the message and those that belong to its batch, and run them `runs` times, as if results were lost."""
+        """Claim the message and the others of its batch, and run them `runs` times, as happens if results are lost."""
         together = choose([message, *(each for each in self.due() if each != message)], now=datetime.now(UTC))
         tasks = [task for each in together if (task := self._claim(each))]
         if not tasks:

@@ -133,7 +133,7 @@ class World:
 
     @contextmanager
     def task(self) -> Iterator[None]:
-        """Note what is true when a task begins. Its events are checked against that, even if the task was held."""
+        """Note the state in which a task begins. The task's events are checked against it, even if the task is held."""
         token = _at_beginning.set(self._known())
         try:
             yield

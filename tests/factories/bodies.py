@@ -11,7 +11,7 @@ Body = dict[str, Any]
 
 
 def show_body(funding_goal: Goal, *, nbf: int | None = None) -> Body:
-    """Return the specification's example for this funding goal. The show starts in an hour, or at nbf."""
+    """Return the specification's example of a show for this funding goal. The show starts in an hour, or at nbf."""
     nbf = int(time.time()) + 3600 if nbf is None else nbf
     return bodies.show_body(str(funding_goal.pk), funding_goal.conditions.session_id, nbf=nbf)
 

@@ -29,7 +29,7 @@ from tests.factories.people import UserFactory
 
 @pytest.fixture
 def clock() -> Iterator[time_machine.Traveller]:
-    """Stop the clock at NOW. Create API clients after that, because their tokens are valid from their creation."""
+    """Stop the clock at NOW. Create API clients afterwards, because a token is not valid before its creation."""
     with time_machine.travel(NOW, tick=False) as traveller:
         yield traveller
 

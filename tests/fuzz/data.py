@@ -28,7 +28,7 @@ class FuzzData:
 
 
 def create_data() -> FuzzData:
-    """Create sessions, and goals in every state. One viewer has paid for each goal."""
+    """Create sessions, and goals in every state. One viewer has paid for each funding goal."""
     streamer, viewer, another = (UserFactory(username=name) for name in ("streamer", "viewer", "another"))
     staff = StaffFactory(username="staff", permissions=PERMISSIONS)
     live = SessionFactory(user=streamer)

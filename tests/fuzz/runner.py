@@ -37,7 +37,7 @@ class Report:
 
 
 def fuzz(person: str, data: FuzzData, url: str, folder: Path, *, examples: int, phases: str, seed: int) -> Report:
-    """Make requests as this user, at most `examples` for each operation and phase."""
+    """Make requests as this user, at most `examples` for each operation and phase. Return schemathesis's report."""
     config, report = folder / "schemathesis.toml", folder / f"{person}.json"
     config.write_text(_config(data, examples), encoding="utf-8")
     token = data.tokens[person]

@@ -164,7 +164,7 @@ def test_funding_goal_without_exp_has_no_end(session: Session, clock: Traveller)
 
 
 def test_reconciler_ends_missed_goals(live: Goal, session: Session, clock: Traveller) -> None:
-    """The exp of the fixture's funding goal is long past, so that goal is ended too."""
+    """The exp of the fixture's funding goal is long past, so the reconciler ends the funding goal too."""
     collection("django_q_ormq").delete_many({})
     clock.move_to(EXP + timedelta(seconds=6))
     assert (reconcile_goals(), reconcile_goals()) == ("started 0, ended 2", NOTHING)

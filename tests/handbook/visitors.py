@@ -1,4 +1,4 @@
-"""Callers who come through the proxy while a procedure is played."""
+"""Callers who come through the proxy while a procedure is carried out."""
 
 import time
 from collections import Counter

@@ -16,7 +16,7 @@ def descendants(pid: int) -> list[int]:
 
 
 def survivors(pids: list[int]) -> list[int]:
-    """Return the processes that still run after a few seconds. A killed process needs a moment to end."""
+    """Return the ids of the processes that still run after a few seconds. A killed process needs a moment to end."""
     deadline = time.monotonic() + ENDS_WITHIN_SECONDS
     while (running := [pid for pid in pids if _runs(pid)]) and time.monotonic() < deadline:
         time.sleep(0.02)

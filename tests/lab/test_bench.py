@@ -33,8 +33,9 @@ def test_bench_create_compares_in_a_database_that_it_drops() -> None:
     assert database_is_dropped()
 
 
-# The cost of a request. The first number is the most function calls that it may make, as a multiple of those of the
-# bare view. The second number counts its commands to MongoDB, except the one that reads the user about once a second.
+# The cost of a request. The first number is the most function calls that it may make, as a multiple of the calls that
+# the bare view makes. The second number counts its commands to MongoDB, except the one that reads the user about once
+# a second.
 COSTS = {
     "a goal": (1.45, 1),
     "goals of a session": (1.7, 1),

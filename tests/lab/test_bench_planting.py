@@ -1,4 +1,4 @@
-"""The shows that benchmarks insert are like those of `create_show_goal`, with the same moments in each run."""
+"""Shows that benchmarks insert are like those that `create_show_goal` creates. Their times are the same in each run."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any

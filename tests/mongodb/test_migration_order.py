@@ -4,9 +4,9 @@ from django.db.migrations.loader import MigrationLoader
 
 
 def test_no_migration_depends_on_whatever_is_the_latest() -> None:
-    """The latest migration changes with each release.
+    """The latest migration of an app changes with each release.
 
-    An existing database would then have applied a migration, but not the migration on which it depends.
+    If a migration depended on the latest one, an existing database could have the migration without its dependency.
     """
     migrations = MigrationLoader(None).disk_migrations.values()
 

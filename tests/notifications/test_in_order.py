@@ -1,4 +1,4 @@
-"""`goal.added` goes out before `goal.started`, and preview before sd, unless the first attempt fails or hangs."""
+"""`goal.added` goes before `goal.started`, and preview events before sd events, unless the first try fails or hangs."""
 
 import time
 from collections.abc import Callable

@@ -30,7 +30,7 @@ def test_events_of_an_evening_match_the_catalogue(
 
 
 def evening(session: Session, viewer: User, streamer: ApiClient) -> None:
-    """Let one show start, begin and last longer, move and cancel another show, and end the session.
+    """Start a show, let its streamer begin and extend it, move and cancel another show, and end the session.
 
     The end of the session makes the funding goal of the cancelled show lapse. The deadline of a third funding goal is
     removed.

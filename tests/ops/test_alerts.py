@@ -106,7 +106,7 @@ def test_each_alert_fires_during_its_fault_and_stills_after_it(tmp_path: Path) -
 
 @pytest.mark.needs("promtool")
 def test_first_value_of_a_counter_fires(tmp_path: Path) -> None:
-    """The first error of a route begins a series with 1, which has no increase."""
+    """The first error of a route begins a series whose first value is 1, so the series shows no increase."""
     alert = "ServerErrors"
     begins, ends = 60, 120  # scrapes
     born = trial(alert, FAULTS[alert][0], "0", "+1")

@@ -71,7 +71,7 @@ def test_payer_does_not_wait_for_sign_ins(
 
 
 def test_one_name_on_many_devices_is_let_in_after_a_moment(server: KillableServer) -> None:
-    """More devices sign in with the name at one moment than sign-ins with the name may fail within an hour."""
+    """The number of devices is higher than the number of sign-ins with one name that may fail within an hour."""
     User.objects.create(username="guest", password=make_password(PASSWORD, hasher=HASHERS["argon2"]))
 
     def sign_in_at_last(_device: int) -> list[float]:

@@ -61,7 +61,7 @@ ANY = st.tuples(st.sampled_from(list(CASES)), st.integers(0, 30), st.integers(0,
 
 
 def insert(cases: Sequence[tuple[str, int, int]]) -> list[Pair]:
-    """Insert shows, each given by the name of a case, its number of payers, and how many of them are excluded."""
+    """Insert a show for each (case, payers, excluded payers). Return (show id, funding goal id) for each show."""
     pairs, documents, excluded = [], [], []
     for case, payers, out in cases:
         viewers = [str(ObjectId()) for _ in range(payers)]

@@ -1,4 +1,4 @@
-"""Every query of the flow and of the API uses an index. The plans are those of the queries as the server ran them."""
+"""Every query of the flow and of the API uses an index. Each query is explained as the product sent it."""
 
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime

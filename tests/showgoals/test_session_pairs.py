@@ -94,7 +94,7 @@ def test_finished_pairs_leave_the_list_oldest_first(
 def test_pairs_that_are_not_finished_stay_and_are_limited(
     session: Session, streamer_client: ApiClient, closed_goal: Goal, new: Body
 ) -> None:
-    """An earlier release may have stored more than MOST_PAIRS of them. Their funding goals can still get shows."""
+    """An earlier release may have stored more than MOST_PAIRS such pairs. Their funding goals can still get shows."""
     copies(closed_goal, MOST_PAIRS + 20, active=False)
     connection.get_collection("goals").update_one({"_id": closed_goal.pk}, {"$set": {"active": False}})
 

@@ -42,7 +42,7 @@ class QCluster:
         self.pid = self._process.pid
 
     def workers(self, key: str = Queue.WORK.value) -> list[int]:
-        """Return the processes that serve the queue."""
+        """Return the ids of the processes that serve the queue."""
         return [pid for pid in descendants(self.pid) if _name(pid) == key[:15]]
 
     def signal(self, number: int) -> None:

@@ -1,4 +1,4 @@
-"""A worker takes together the due calls of one bulk task, up to the task's limits."""
+"""A worker takes the due calls of one bulk task together, up to the task's limits."""
 
 import time
 from collections.abc import Iterable

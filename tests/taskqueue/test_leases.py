@@ -111,7 +111,7 @@ def looks(contact: Contact, *moments: int) -> list[bool]:
 
 
 def test_contact_is_long_only_without_a_gap() -> None:
-    """After an error or a pause of the cluster itself, other clusters again have `Q_SILENCE` to write a heartbeat."""
+    """After its own error or pause, a cluster again gives others `Q_SILENCE` seconds in which to write a heartbeat."""
     contact = Contact(0)
     long_at_last = [*[False] * SILENCE, True]
 

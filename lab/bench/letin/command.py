@@ -27,7 +27,7 @@ HELP = "measure how long payers wait when many shows start at once, compared wit
 FIGURES = """
 let in     from a show's nbf until the sd event of its last payer has arrived at the stand-in for Pusher
 recorded   from a show's nbf until its StartRecord has arrived at the stand-in for BytePlus
-CPU        seconds, from the first nbf until nothing is left to do
+CPU        seconds, from the first nbf (Celery: from the first queued call) until nothing is left to do
 
 Each vendor is 20 ms away. The figure of a vendor that hangs counts from its return. The bound is
 the time that the calls to a vendor take if all open connections are always busy. Bare libcurl makes

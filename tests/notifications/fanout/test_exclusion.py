@@ -1,4 +1,4 @@
-"""An excluded payer gets no events, but gets them after the inclusion."""
+"""An excluded payer gets no events. After the payer is included again, the events are sent."""
 
 from collections import Counter
 from typing import Any

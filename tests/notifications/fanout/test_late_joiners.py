@@ -46,7 +46,10 @@ def sent(in_chunks: Audience, outbox: list[Any]) -> Audience:
 
 
 def report(audience: Audience, *viewers: str, at: datetime | None = None, streamer: Any = None) -> Any:
-    """Set the clock to `at`, or else two seconds ahead, and run the task for viewers who subscribed at that time."""
+    """Run the task for viewers who subscribed at `at`, by default two seconds from now. Return its result.
+
+    Meanwhile the clock stands at `at`, or at the present time if `at` is in the past.
+    """
     at = at or timezone.now() + 2 * SECOND
     lines = [as_line(streamer or audience.show.metadata.user_id, viewer) for viewer in viewers]
     with time_machine.travel(max(at, timezone.now()), tick=False):

@@ -1,4 +1,4 @@
-"""A batch plans and sends for many shows at a time, and no show delays or spoils the others."""
+"""A batch plans and sends the events of many shows together, and no show delays or spoils the others."""
 
 from collections import Counter
 from collections.abc import Sequence

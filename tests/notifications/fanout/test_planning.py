@@ -30,17 +30,17 @@ EVENT = ViewerEvent(
     preset="preview",
     payload={"event_id": "5f0c6a3e-6d2c-5d0a-9a39-3f3f7a3f0b11"},
 )
-ONE_A_CHUNK = 250  # so many viewers are planned in three transactions if each chunk holds one viewer
+ONE_A_CHUNK = 250  # the planning of this many viewers takes three transactions if each chunk holds one viewer
 
 
 class DyingQueue:
-    """Takes some messages, then kills the planner."""
+    """Takes `lives` messages, and then kills the planner."""
 
     def __init__(self, lives: int) -> None:
         self.lives = lives
 
     def enqueue(self, chunk_id: str, **options: Any) -> None:
-        """Enqueue, or die."""
+        """Enqueue the message. Raise MemoryError instead if no lives are left."""
         if self.lives == 0:
             raise MemoryError
         self.lives -= 1

@@ -132,7 +132,7 @@ def test_redelivery_that_was_given_up_does_not_hinder_the_next(in_chunks: Audien
 def test_late_subscribers_and_the_first_sending_do_not_hinder_a_redelivery(
     in_chunks: Audience, streamer: User, outbox: list[Any]
 ) -> None:
-    """In a large show somebody subscribes late all the time."""
+    """In a large show, there are always viewers who subscribe late."""
     planned = NotificationChunk.objects.filter(preset="sd")
     send_chunk.enqueue(planned[0].pk, subject=str(in_chunks.show.pk))
     assert redeliver(in_chunks.show, {"viewer_id": in_chunks.viewers[0]}, streamer).status == 200

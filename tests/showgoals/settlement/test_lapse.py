@@ -148,7 +148,7 @@ def test_early_message_is_queued_again(waiting: Goal, clock: Traveller) -> None:
 
 
 def test_host_whose_clock_is_ahead_lapses_nothing(session: Session) -> None:
-    """The clock of MongoDB decides, not that of the host."""
+    """MongoDB's clock decides, not the host's clock."""
     goal = ShowFundingGoalFactory(session=session, exp=None, hesitation_countdown=60)
     ApiClient(session.user).post(f"/goals/{goal.pk}/close")
     ((args, lock),) = lapse_messages()

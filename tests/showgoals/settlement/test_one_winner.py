@@ -70,7 +70,7 @@ def hold_a_race(streamer: User, viewer: User, *, has_cancelled_show: bool, creat
 
 
 def due_to_lapse(session: Session, viewer: User, *, has_cancelled_show: bool) -> tuple[Goal, str]:
-    """Return a funding goal that should have lapsed a minute ago, and the id of its cancelled show."""
+    """Return a funding goal that should have lapsed a minute ago, and the id of its cancelled show, or ""."""
     goal = ShowFundingGoalFactory(session=session, closed=True, paid_by=[viewer])
     show_id = ""
     if has_cancelled_show:
