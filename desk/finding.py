@@ -180,7 +180,7 @@ def _newest_goals(condition: Document) -> list[Document]:
 
 
 def _paid_goals(viewer_id: str) -> list[Document]:
-    """Return the shows that the user's latest payments are for, and the funding goals that have no show yet."""
+    """Return what the user's latest payments are for: the show, or the funding goal if it has no show yet."""
     latest = collection("contributions").find({"viewer_id": viewer_id}, {"funding_goal_id": True})
     newest = latest.sort([("created_at", -1), ("_id", -1)]).limit(NEWEST)
     funding_ids = [ObjectId(goal_id) for goal_id in dict.fromkeys(paid["funding_goal_id"] for paid in newest)]

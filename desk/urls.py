@@ -1,4 +1,4 @@
-"""The URL paths of the pages, under /admin/. Like Django's own views, each view is open only to staff."""
+"""The URL paths of the pages, under /admin/. Like the views of Django's admin, each view is open only to staff."""
 
 from functools import partial
 

@@ -19,7 +19,7 @@ SILENT_AFTER = timedelta(seconds=7)
 MOST_CLUSTERS = 1000
 # The search for the row begins this long before the start, because the clocks of hosts may differ.
 CLOCKS_DIFFER = timedelta(minutes=1)
-_GAP = re.compile(r"no heartbeat of a qcluster(?: from (?P<since>\S+))? until (?P<until>\S+)")
+_GAP = re.compile(r"no (?:heartbeat of a qcluster|qcluster was heard of)(?: from (?P<since>\S+))? until (?P<until>\S+)")
 CLUSTER_RAN = "a qcluster was running"
 
 

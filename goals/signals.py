@@ -82,7 +82,7 @@ class Deed(StrEnum):
     RECORDING_REQUESTED = "recording_requested"
     RECORDING_STOPPED = "recording_stopped"
     MARKED_ENDED = "marked_ended"
-    NOT_LATE = "not_late"  # the show began at its nbf
+    NOT_LATE = "not_late"  # the show has not begun late
     OVERLAPS_LOOKED_FOR = "overlaps_looked_for"
     EVENT_STORED = "event_stored"  # for `GET /events` and webhooks
 
@@ -110,8 +110,8 @@ def receiver_for(signal: GoalSignal, *kinds: GoalKind) -> Callable[[Callable[[P]
 def announce(signal: GoalSignal, payload: GoalPayload) -> dict[str, Deed]:
     """Send the signal. Log the deeds of the receivers, put them on the timeline, and return them by receiver's name.
 
-    Must run inside `run_in_transaction`. If a receiver raises an exception, the other receivers are not called, and the
-    caller gets the exception.
+    Must run inside `run_in_transaction`. If a receiver raises an exception, the receivers after it are not called, and
+    the caller gets the exception.
     """
     announced_seq = next_seq()
     answers = signal.send(sender=payload.kind, payload=payload)

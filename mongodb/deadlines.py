@@ -4,7 +4,7 @@
 |---|---|
 | a request | REQUEST_SECONDS after its arrival (`api/middleware.py`) |
 | what a worker or a cluster does between tasks: settle, release, heartbeat | QUEUE_SECONDS each |
-| a worker's claim | QUEUE_SECONDS, after the time for which it may wait for a message |
+| a worker's claim | the time for which it may wait for a message, plus QUEUE_SECONDS |
 | a task, a management command | none, because tasks and commands may take long |
 
 Each command gets the time that is left before the deadline, as the time-out of its socket and as `maxTimeMS` for the
@@ -34,7 +34,7 @@ _deadline: ContextVar[float] = ContextVar("deadline", default=math.inf)
 
 @contextmanager
 def finish_within(seconds: float) -> Iterator[None]:
-    """Make the commands of the block fail when the time is over, with an error for which `is_away` is true.
+    """Make the commands of the block fail when the time is over, with an error that counts as `failures.is_away`.
 
     If the block is inside another deadline, the earlier one applies.
     """

@@ -1,8 +1,9 @@
 """Receipts: the events that viewers' clients have confirmed. A confirmation is one write to a small document."""
 
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from datetime import datetime
+from threading import Lock
 from typing import NamedTuple
 
 from django.utils.translation import gettext_lazy as _
@@ -12,10 +13,11 @@ from mongodb.collections import collection, quick_collection
 from notifications.fanout.ledger import Ledger
 from notifications.models import CHUNKS, RECEIPTS
 
-# Clients usually confirm an event within half a minute, so a process does not keep chunks for longer than KEPT_SECONDS.
-# A process keeps at most MOST_CHUNKS chunks, which take about 15 MB.
+# A process uses what it has read for this long. Clients usually confirm an event within half a minute.
 KEPT_SECONDS = 60.0
-MOST_CHUNKS = 1000
+# A process keeps the ids of at most this many viewers, which take about 15 MB. A chunk takes as much as this many more.
+MOST_VIEWERS = 1_000_000
+CHUNK_WEIGHT = 50
 READ = dict.fromkeys(("first", "last", "viewers", "states"), True)
 # The ids of a goal and of one of its events.
 _Event = tuple[str, str]
@@ -54,14 +56,14 @@ def receipts_of(goal_id: str, viewers: Iterable[str]) -> dict[str, Received]:
 def _is_for(viewer_id: str, *, goal_id: str, event_id: str) -> bool:
     """Tell whether a chunk of the event holds the viewer."""
     event = goal_id, event_id
-    if any(chunk.holds(viewer_id) for chunk in _known_chunks.of(event)):
+    if any(chunk.holds(viewer_id) for chunk in known_chunks.of(event)):
         return True
     # Many viewers confirm at once, so this query bypasses the ORM, which would take longer than MongoDB itself.
     around = {"goal_id": goal_id, "first": {"$lte": viewer_id}, "last": {"$gte": viewer_id}, "event_id": event_id}
     for found in collection(CHUNKS).find(around, READ):
         chunk = _Chunk(found["first"], found["last"], Ledger(found["viewers"], found["states"], b""))
         if chunk.holds(viewer_id):
-            _known_chunks.add(event, chunk)
+            known_chunks.add(event, found["_id"], chunk)
             return True
     return False
 
@@ -78,7 +80,7 @@ class _Chunk(NamedTuple):
         return self.first <= viewer_id <= self.last and viewer_id in self.ledger
 
 
-class _KnownChunks:
+class KnownChunks:
     """The chunks in which this process has found viewers lately, by goal and event.
 
     The viewers of a show confirm an event within seconds, so most of them are in a chunk that is already known. No
@@ -86,21 +88,33 @@ class _KnownChunks:
     """
 
     def __init__(self) -> None:
-        self._kept: dict[_Event, list[_Chunk]] = {}
-        self._count = 0
-        self._until = 0.0
+        self._lock = Lock()
+        self.forget()
 
-    def of(self, event: _Event) -> Sequence[_Chunk]:
+    def of(self, event: _Event) -> list[_Chunk]:
         """Return the known chunks of the event."""
-        return self._kept.get(event, ()) if time.monotonic() < self._until else ()
+        with self._lock:
+            self._forget_if_outdated()
+            return list(self._kept.get(event, {}).values())
 
-    def add(self, event: _Event, chunk: _Chunk) -> None:
-        """Keep the chunk. Forget all chunks first if they are too many, or were kept for KEPT_SECONDS."""
-        now = time.monotonic()
-        if now >= self._until or self._count >= MOST_CHUNKS:
-            self._kept, self._count, self._until = {}, 0, now + KEPT_SECONDS
-        self._kept.setdefault(event, []).append(chunk)
-        self._count += 1
+    def add(self, event: _Event, chunk_id: str, chunk: _Chunk) -> None:
+        """Keep the chunk. If there are too many viewers, forget all other chunks first."""
+        with self._lock:
+            self._forget_if_outdated()
+            if self._weight >= MOST_VIEWERS:
+                self.forget()
+            if self._kept.setdefault(event, {}).setdefault(chunk_id, chunk) is chunk:
+                self._weight += len(chunk.ledger) + CHUNK_WEIGHT
+
+    def forget(self) -> None:
+        """Forget all chunks."""
+        self._kept: dict[_Event, dict[str, _Chunk]] = {}
+        self._weight = 0
+        self._outdated_at = time.monotonic() + KEPT_SECONDS
+
+    def _forget_if_outdated(self) -> None:
+        if time.monotonic() >= self._outdated_at:
+            self.forget()
 
 
-_known_chunks = _KnownChunks()
+known_chunks = KnownChunks()

@@ -63,7 +63,7 @@ sys.excepthook = _show_error
 
 
 def on_starting(_server: Any) -> None:
-    """Create the directory of the workers' counters, and raise the limit of open files as far as allowed."""
+    """Create the directory of the workers' counters, and raise the limit of open files, at most to FILE_DESCRIPTORS."""
     make_directory()
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = FILE_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(FILE_DESCRIPTORS, hard)
@@ -77,7 +77,7 @@ def on_reload(server: Any) -> None:
 
 
 def post_fork(_server: Any, _worker: Any) -> None:
-    """Forget the product's code that the master has loaded, so that SIGHUP brings new code into use as a whole."""
+    """Forget the code that the master has loaded, so that after SIGHUP a worker runs only new code."""
     sys.setswitchinterval(SWITCH_INTERVAL_SECONDS)
     for name in list(sys.modules):
         if name.partition(".")[0] in _RELOADED or name.startswith("ops.metrics"):
@@ -85,7 +85,7 @@ def post_fork(_server: Any, _worker: Any) -> None:
 
 
 def post_worker_init(_worker: Any) -> None:
-    """Keep this process on the right clock."""
+    """Start to compare this host's clock with the database's (docs/adr/0054-clocks.md)."""
     from ops.web_clock import watch_clock  # noqa: PLC0415 - not before the fork
 
     watch_clock()

@@ -24,7 +24,7 @@ _REASONS = {
 }
 _TIMES = {
     "until": _("Your payers can watch until {until}."),
-    "late": _("The show began {seconds} s late: your payers have their whole time until {until}."),
+    "late": _("The show began {seconds} s late. Your payers still get its whole length: they can watch until {until}."),
     "end_moved": _("The end has moved to {until}."),
 }
 _OUTCOMES = {
@@ -41,8 +41,8 @@ _COMMANDS = {
     "in_minutes": _("{minutes} min"),
     "cancel": _("Cancel the show"),
     "cancel_title": _("Cancel the show?"),
-    "cancel_text": _("{count} payers will be told that it is off. You can bring it back for a while."),
-    "cancel_text_one": _("One payer will be told that it is off. You can bring it back for a while."),
+    "cancel_text": _("{count} payers will be told that it is off. For a while, you can still bring it back."),
+    "cancel_text_one": _("One payer will be told that it is off. For a while, you can still bring it back."),
     "end": _("End the show"),
     "end_title": _("End the show now?"),
     "end_text": _(
@@ -52,15 +52,15 @@ _COMMANDS = {
     "keep": _("No, keep the show"),
     "send_again": _("Send again"),
     "sending": _("One moment ..."),
-    "done_begin": _("You have begun. Your payers have the whole time from now on."),
+    "done_begin": _("You have begun. Your payers get the whole length of the show from now on."),
     "done_extend": _("The show lasts {minutes} minutes longer. Your payers get new credentials."),
     "done_move": _("The show was moved. Your payers will hear of it."),
     "done_bring_back": _("The show takes place after all. Your payers will hear of it."),
     "done_cancel": _("The show was cancelled. Your payers will hear of it."),
     "done_end": _("The show has ended."),
-    "done_send_again": _("{events} events are sent again."),
+    "done_send_again": _("{events} events are being sent again."),
     "done_send_nothing": _("There is nothing to send again: everybody was told."),
-    "error_show_overlaps": _("Another show of yours is at that time."),
+    "error_show_overlaps": _("You already have another show at that time."),
     "error_already_started": _("The show has already started."),
     "error_already_ended": _("The show is already over."),
     "error_not_started": _("The show has not started yet."),
@@ -101,7 +101,7 @@ _STEPS = {
     "step_started": _("The show started."),
     "step_told": _("All payers were told."),
     "step_sent_again": _("Events were sent again."),
-    "step_recording": _("The recording runs."),
+    "step_recording": _("The recording is running."),
     "step_recording_over": _("The recording was stopped."),
     "step_recording_failed": _("The recording failed."),
     "step_ended": _("The show ended."),

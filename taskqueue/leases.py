@@ -57,7 +57,7 @@ def release_dead_owners(*, also_silent: bool = False) -> int:
     Return the number of messages.
     """
     found = tolerant_collection(MESSAGES).distinct("owner", {"owner": {"$type": "string"}})
-    owners = [owner for owner in found if isinstance(owner, str)]  # an owner that is a list may contain anything
+    owners = [owner for owner in found if isinstance(owner, str)]  # `$type` also matches lists that hold a string
     if not owners:
         return 0
     dead = [owner for owner in owners if is_dead(owner)]

@@ -22,7 +22,7 @@ class EndpointDisabled(ProductError):
 
 
 class TooManyEndpoints(ProductError):
-    """There are as many webhook endpoints as there may be."""
+    """The largest allowed number of webhook endpoints exists already."""
 
     code = "too_many_endpoints"
     status = 409

@@ -31,7 +31,7 @@ def type_and_data(payload: GoalPayload) -> tuple[str, Data]:
 def _identity(payload: GoalPayload, name: str, fact: int | None = None) -> Data:
     """Return the fields that events on Pusher have, too.
 
-    `fact` is the number of the fact in the event_id, if that number is not the version.
+    `fact` is the number that the event_id is made from, if it is not the version.
     """
     return {
         "event_id": event_id(payload.goal_id, name, payload.version if fact is None else fact),

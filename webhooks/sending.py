@@ -95,7 +95,7 @@ def _send_next(endpoints: Sequence[Endpoint], last: ObjectId) -> int:
     """Send the next events to each of the endpoints, and store the results. Return how many messages were not tried."""
     first = min(ObjectId(endpoint.place) for endpoint in endpoints)
     events = [as_sent(event) for event in events_between(first, last, EVENTS_AT_ONCE)]
-    # Fewer events mean that no more are left up to `last`. The event at `last` may have expired.
+    # If there are fewer than EVENTS_AT_ONCE, these are all events up to `last`, whose own event may have expired.
     reached = ObjectId(events[-1]["id"]) if len(events) == EVENTS_AT_ONCE else last
     messages = [
         Message(endpoint, event)

@@ -1,4 +1,4 @@
-"""`ApiSchema`, which makes a view's part of the document from `schema.py` and from the view itself."""
+"""`ApiSchema`, which makes a view's part of the OpenAPI document from its room's `schema.py` and the view itself."""
 
 import inspect
 import re

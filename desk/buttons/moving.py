@@ -27,7 +27,9 @@ from showgoals.overlaps import overlapping_shows
 MINUTES = (5, 10, 20)
 STARTS = _("The show starts at {at}.")
 # A held show (goals/holding.py) that starts now may overlap other shows (showgoals/changes.py).
-MAY_OVERLAP = _("At that time the session has another show: {show}, from {begins} to {ends}.")
+MAY_OVERLAP = _(
+    "At that time the session has another show: {show}, from {begins} to {ends}. Both will run at the same time."
+)
 OVERLAPS = _(
     "At that time the session has another show: {show}, from {begins} to {ends}. So the change will be refused."
 )

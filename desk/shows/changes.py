@@ -28,7 +28,7 @@ class Change:
 
 
 def newest_changes(goal: Goal) -> list[Change]:
-    """Return the newest changes of the goal. This takes one query for the changes, and one for each kind of name."""
+    """Return the newest changes of the goal. One query reads the changes, and one the names of each kind of object."""
     records = list(ChangeRecord.objects.filter(subject_id=str(goal.pk)).order_by("-pk")[:SHOWN])
     names = name_each(records)
     return [

@@ -87,7 +87,7 @@ def _how_it_started(show: ShowGoal) -> Iterator[SafeString]:
     else:
         yield words(_("It started on time."))
     if show.context.started_by == "system":
-        yield words(_("Payers have their whole time, until {at}."), at=at(show.window[1]))
+        yield words(_("Payers get the whole length of the show, until {at}."), at=at(show.window[1]))
     elif show.context.started is not None:
         began = _("The streamer began at {at}. The length of the show counts from then on.")
         yield words(began, at=at(show.context.started))

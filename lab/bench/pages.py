@@ -44,8 +44,8 @@ TIMEOUT_SECONDS = 10.0
 
 def add_arguments(parser: ArgumentParser) -> None:
     """Declare the options."""
-    parser.add_argument("--pages", type=int, default=50, metavar="N", help="pages, each of another show (default 50)")
-    parser.add_argument("--seconds", type=int, default=60, help="time to measure, in turns (default 60)")
+    parser.add_argument("--pages", type=int, default=50, metavar="N", help="number of pages, one a show (default 50)")
+    parser.add_argument("--seconds", type=int, default=60, help="how long each measurement takes (default 60)")
 
 
 def run(write: Write, *, pages: int, seconds: int, **_options: Any) -> None:

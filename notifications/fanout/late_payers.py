@@ -20,7 +20,7 @@ def wanted_by_late_payers(call: Call, goal: Goal | None) -> Wanted | OwnEvent | 
         return Goal.DoesNotExist(call.args[0])
     goal_id, funding_goal_id = str(goal.pk), goal.context.funding_goal_id or ""
     if goal.lapsed_version is not None and goal.settlement is not None:
-        # If there were no payers at the lapse, nothing was planned, and the streamer was told a total of 0.
+        # The total counts only if no event was planned. Then there were no payers at the lapse.
         lapsed = replace(
             GoalLapsed.of(goal, reason=LapseReason(goal.settlement.reason), total=0), version=goal.lapsed_version
         )

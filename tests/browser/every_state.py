@@ -219,7 +219,7 @@ class Walk:
 
 
 def _show(views: list[View], *reasons: str) -> list[View]:
-    """Wait until each page shows one of the reasons for which it has a text. Return the pages."""
+    """Wait until each page shows one of these reasons, as far as it has texts for them. Return the pages."""
     for view in views:
         view.await_text("reason", *(reason for reason in reasons if reason in TEXTS[view.kind]))
     return views

@@ -75,9 +75,9 @@ def end_early(screen: Screen, payers: Screen) -> None:
 
 def begin_and_extend(screen: Screen, payers: Screen, access_exp: Callable[[], int]) -> None:
     screen.click("#begin")
-    screen.await_text("answer", "You have begun. Your payers have the whole time from now on.")
+    screen.await_text("answer", "You have begun. Your payers get the whole length of the show from now on.")
     screen.await_text("reason", "You have begun.")
-    screen.await_part("late", "your payers have their whole time until")
+    screen.await_part("late", "they can watch until")
 
     end = access_exp()
     screen.click("[data-minutes='5']")
@@ -96,7 +96,7 @@ def test_streamer_cancels_and_brings_back(pages: PagesSite) -> None:
     screen.click("#cancel")
     assert screen.seen("ask-title", "ask-text") == (
         "Cancel the show?",
-        "2 payers will be told that it is off. You can bring it back for a while.",
+        "2 payers will be told that it is off. For a while, you can still bring it back.",
     )
     screen.click("#ask button[value=no]")
     assert screen.sees("state") == "Waiting"

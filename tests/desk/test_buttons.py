@@ -24,7 +24,7 @@ from tests.factories.moments import NOW, SECONDS, WHOLE
 from tests.showgoals.pages import notes, open_form, page, split, stored
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
-MINUTE = timedelta(minutes=1)
+MINUTE, HALF = timedelta(minutes=1), timedelta(seconds=30)
 HEARING = "Payers who hear of it: 1."
 
 
@@ -108,8 +108,25 @@ def test_held_show_starts_now_beside_another_show(admin: Client, show: Goal, ses
     response = press(admin, show, "start-now/")
 
     (line,) = [each for each in asked.context["told"] if page(other) in each.text]
-    assert strip_tags(line.text).endswith("from 2026-03-01 12:00:00 UTC to 2026-03-01 12:01:00 UTC.")
+    assert strip_tags(line.text).endswith(
+        "from 2026-03-01 12:00:00 UTC to 2026-03-01 12:01:00 UTC. Both will run at the same time."
+    )
     assert said(response) == [f"The show starts now. {HEARING}"]
+
+
+@pytest.mark.parametrize(("is_held", "button"), [(True, "move/?by=5"), (False, "start-now/")])
+def test_only_a_held_show_that_starts_now_may_overlap(
+    admin: Client, show: Goal, session: Session, button: str, *, is_held: bool
+) -> None:
+    for nbf in (NOW + 5 * MINUTE - HALF, NOW + HALF):
+        ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=nbf)
+    late = {"nbf": NOW - HOUR, **({"held_nbf": NOW - HOUR} if is_held else {})}
+    collection("goals").update_one({"_id": show.pk}, {"$set": late})
+
+    asked = admin.get(page(show, button))
+
+    (line,) = [each for each in asked.context["told"] if "another show" in each.text]
+    assert strip_tags(line.text).endswith("So the change will be refused.")
 
 
 def test_show_starts_now_after_a_question(admin: Client, show: Goal) -> None:

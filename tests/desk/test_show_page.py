@@ -80,8 +80,18 @@ def test_late_show_says_why(
     start(show, clock, late=timedelta(seconds=18.5))
     assert situation(admin, show) == (
         f"Live until 2026-03-01 20:16:56 UTC. It started 18.5 s late: {why}. "
-        "Payers have their whole time, until 2026-03-01 20:16:56 UTC. time left: 1:00"
+        "Payers get the whole length of the show, until 2026-03-01 20:16:56 UTC. time left: 1:00"
     )
+
+
+def test_text_of_an_earlier_release_says_why(admin: Client, show: Goal, clock: time_machine.Traveller) -> None:
+    beat(NBF - timedelta(minutes=1), NBF - timedelta(seconds=4))
+    start(show, clock, late=timedelta(seconds=18.5))
+    old = "18.5 s late, no qcluster was heard of from 2026-03-01T20:15:33Z until 2026-03-01T20:15:55Z"
+    collection("goal_timeline").update_one({"goal_id": str(show.pk), "outcome": "late"}, {"$set": {"detail": old}})
+
+    why = "no qcluster was alive from 2026-03-01 20:15:33 UTC to 2026-03-01 20:15:55 UTC"
+    assert f"It started 18.5 s late: {why}. Payers" in situation(admin, show)
 
 
 def test_late_show_says_nothing_that_is_not_proven(admin: Client, show: Goal, clock: time_machine.Traveller) -> None:

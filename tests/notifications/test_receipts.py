@@ -11,9 +11,9 @@ from bson import ObjectId
 from django.contrib.auth.models import User
 
 from mongodb.collections import collection
-from notifications.fanout.ledger import Ledger
+from notifications.fanout.ledger import ID_BYTES, Ledger
 from notifications.models import NotificationChunk
-from notifications.receipts import MOST_CHUNKS, _Chunk, _KnownChunks
+from notifications.receipts import MOST_VIEWERS, KnownChunks, _Chunk, known_chunks
 from notifications.tasks import batch_notify_payers
 from sessions_app.models import Session
 from tests.factories.client import Answer, ApiClient
@@ -35,6 +35,11 @@ def confirm(goal: Any, event_id: str, viewer: User | None) -> Answer:
 
 def receipts() -> dict[str, Any]:
     return {receipt["_id"]: receipt["received"] for receipt in stored("event_receipts")}
+
+
+@pytest.fixture(autouse=True)
+def _nothing_known() -> None:
+    known_chunks.forget()
 
 
 @pytest.fixture
@@ -134,17 +139,27 @@ def test_chunk_is_read_once_for_all_its_viewers(audience: Audience, payer: User)
     assert len(receipts()) == 2
 
 
-def test_known_chunk_lets_in_nobody_else(audience: Audience, payer: User) -> None:
+@pytest.mark.parametrize("is_known", [False, True])
+def test_viewer_between_two_payers_is_not_let_in(live: Callable[[int], Audience], *, is_known: bool) -> None:
+    audience = live(3)
+    first, between, last = sorted(audience.viewers)
+    unset = {"$unset": {f"breakdown.{between}": ""}, "$inc": {"payers": -1}}
+    collection("goals").update_one({"_id": ObjectId(audience.funding_goal_id)}, unset)
+    plan_show(audience)
+    event_id, (stranger, payer) = chunk_of().event_id, (User.objects.get(pk=each) for each in (between, last))
+    if is_known:
+        assert confirm(audience.show.pk, event_id, User.objects.get(pk=first)).status == 204
+
+    assert confirm(audience.show.pk, event_id, stranger).problem == NOT_FOUND
+    assert confirm(audience.show.pk, event_id, payer).status == 204
+
+
+def test_known_chunk_counts_for_its_own_event_only(audience: Audience, payer: User) -> None:
     event_id, show_id = chunk_of().event_id, audience.show.pk
     assert confirm(show_id, event_id, payer).status == 204
 
-    for goal, event, person in (
-        (show_id, event_id, UserFactory()),
-        (show_id, chunk_of("preview").event_id, UserFactory()),
-        (audience.funding_goal_id, event_id, payer),
-        (show_id, "nonsense", payer),
-    ):
-        assert confirm(goal, event, person).problem == NOT_FOUND
+    assert confirm(audience.funding_goal_id, event_id, payer).problem == NOT_FOUND
+    assert confirm(show_id, "nonsense", payer).problem == NOT_FOUND
 
 
 def test_viewer_of_a_later_chunk_is_found(audience: Audience, payer: User) -> None:
@@ -158,13 +173,16 @@ def test_viewer_of_a_later_chunk_is_found(audience: Audience, payer: User) -> No
     assert confirm(audience.show.pk, event_id, late).status == 204
 
 
-def test_few_chunks_are_known() -> None:
-    known, chunk = _KnownChunks(), _Chunk("a", "b", Ledger.planned(b""))
-    for number in range(MOST_CHUNKS):
-        known.add(("goal", str(number)), chunk)
-    assert len(known.of(("goal", "0"))) == len(known.of(("goal", str(MOST_CHUNKS - 1)))) == 1
+def test_process_keeps_a_limited_number_of_viewers_for_a_minute() -> None:
+    known, viewers = KnownChunks(), MOST_VIEWERS // 4
+    chunk = _Chunk("a", "b", Ledger.planned(bytes(ID_BYTES * viewers)))
+    for _ in range(2):
+        for number in range(4):
+            known.add(("goal", "event"), str(number), chunk)
+    assert len(known.of(("goal", "event"))) == 4
 
-    known.add(("goal", "0"), chunk)
+    known.add(("goal", "other"), "0", chunk)
+    assert [len(known.of(("goal", event))) for event in ("event", "other")] == [0, 1]
 
-    assert len(known.of(("goal", "0"))) == 1
-    assert len(known.of(("goal", "1"))) == 0
+    known._outdated_at = time.monotonic()
+    assert known.of(("goal", "other")) == []

@@ -18,6 +18,7 @@ from tests.environment import ROOT
 pytestmark = [pytest.mark.django_db, pytest.mark.e2e, pytest.mark.crash]
 
 READY_WITHIN_SECONDS = 30.0
+HIGHEST_NICENESS = 19
 
 
 @pytest.fixture
@@ -66,8 +67,7 @@ def test_serve_fails_when_one_of_the_two_dies(serve: subprocess.Popen[bytes], po
 def test_starts_of_shows_come_before_requests(serve: subprocess.Popen[bytes]) -> None:
     niceness = {name: psutil.Process(pid).nice() for name, pid in _children(serve.pid).items()}
 
-    assert niceness["gunicorn"] == niceness["qcluster"] + WEB_NICENESS
-    assert f"Nice={WEB_NICENESS}" in (ROOT / "deploy/showgoals-web.service").read_text(encoding="utf-8").splitlines()
+    assert niceness["gunicorn"] == min(niceness["qcluster"] + WEB_NICENESS, HIGHEST_NICENESS)
 
 
 def test_second_serve_with_the_same_directory_is_refused(

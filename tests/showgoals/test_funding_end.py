@@ -81,7 +81,7 @@ def test_end_that_comes_after_the_show_was_created_announces_its_new_payers(
 ) -> None:
     clock.shift(AFTER_THE_END)
     ShowGoalFactory(funding_goal=goal)
-    _pay(goal, 1)  # committed late
+    _pay(goal, 1)  # a payment in time whose commit came late
     end_by_message(goal, session)
     signals = [row["name"] for row in timeline(goal.pk) if row["kind"] == "signal"]
     assert signals == ["goal.created", "goal.added", "goal.progressed", "payers.added", "goal.ended"]

@@ -28,7 +28,7 @@ AWAY_SECONDS = 2
 @pytest.fixture
 def database(mongod: Mongod, child_environment: dict[str, str]) -> Iterator[Database[dict[str, Any]]]:
     # A client that is closed tells the server, and waits this long for a server that is away.
-    with MongoClient[dict[str, Any]](mongod.uri, w="majority", serverSelectionTimeoutMS=1000) as client:
+    with MongoClient[dict[str, Any]](mongod.uri, w="majority", serverSelectionTimeoutMS=5000) as client:
         yield client[child_environment["MONGODB_NAME"]]
 
 

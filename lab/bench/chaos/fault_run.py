@@ -21,7 +21,7 @@ PROGRESS_EVERY_SECONDS = 10.0
 # The shortest pause between two faults, even if the faults are behind schedule. Without it, no work would get done
 # between them.
 LEAST_PAUSE_SECONDS = 0.5
-# Requests still begin for this long after the last fault, so that there is work that must survive it.
+# Requests still begin for this long after the last fault, so that its effects also meet new work.
 AFTER_LAST_FAULT_SECONDS = 2.0
 # The pause between two attempts to find a process to kill. The process that was killed last may be starting again.
 LOOK_AGAIN_SECONDS = 0.1

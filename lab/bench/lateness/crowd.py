@@ -117,8 +117,10 @@ class Crowd:
 
 
 def _give_way() -> None:
-    """Give the calling thread the priority of a web server. On Linux, each thread has a niceness of its own."""
-    os.setpriority(os.PRIO_PROCESS, get_native_id(), WEB_NICENESS)
+    """Give the calling thread the priority of `serve`'s web server. On Linux, each thread has a niceness of its own."""
+    thread = get_native_id()
+    niceness = os.getpriority(os.PRIO_PROCESS, thread) + WEB_NICENESS
+    os.setpriority(os.PRIO_PROCESS, thread, niceness)  # the kernel lowers it to 19 if necessary
 
 
 def confirm(show: PlantedShow, viewers: list[str], begin: datetime) -> Iterator[Due]:

@@ -21,7 +21,10 @@ LATENCY_SECONDS = 0.02
 
 @dataclass(frozen=True, slots=True)
 class Seen:
-    """What a stand-in has seen since the last `forget`. `refused` and `over_limit` count calls."""
+    """What a stand-in has seen since the last `forget`. `refused` and `over_limit` count calls.
+
+    `connections` is the number of connections that are open now.
+    """
 
     exchanges: list[Exchange]
     connections: int

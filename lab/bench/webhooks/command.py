@@ -1,4 +1,4 @@
-"""`bench webhooks`: how soon partners get events while other endpoints hang and fail, and shows start."""
+"""`bench webhooks`: how soon partners get events while other endpoints hang or fail, and while shows are started."""
 
 import time
 from argparse import ArgumentParser
@@ -18,7 +18,7 @@ from lab.bench.webhooks.announcer import Announcer
 from lab.bench.webhooks.partners import ENDPOINTS_COUNT, Partners, run_partners, seconds_late
 from lab.loopback.partner import Arrival
 
-HELP = "measure how soon partners hear of events while other endpoints hang and fail, and shows start"
+HELP = "measure how soon partners hear of events while other endpoints hang or fail, and while shows are being started"
 EVENTS, A_SECOND = 500, 25.0
 VENDOR_SECONDS = 0.02
 ARRIVED_WITHIN_SECONDS = 30.0
@@ -58,12 +58,14 @@ def run(write: Write, *, runs: int, events: int, shows: int | None, **_options: 
             for number in range(runs):
                 bench.measure(number)
         if not bench.write_tables():
-            raise BenchFailed("A healthy endpoint has missed an event, or a show was not started or told once.")
+            raise BenchFailed(
+                "A healthy endpoint has missed an event, or a show was not started and told exactly once."
+            )
 
 
 @dataclass
 class _Bench:
-    """Measures in turns how shows start alone and beside webhooks, and keeps the figures."""
+    """Measures how shows start without and beside webhooks, in alternating runs, and keeps the figures."""
 
     observers: Observers
     partners: Partners

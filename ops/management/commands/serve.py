@@ -21,7 +21,7 @@ from config.environment import ROOT
 POLL_SECONDS = 0.1
 # The server and the queue need less time than this to stop gracefully.
 STOPPED_WITHIN_SECONDS = 30.0
-# The starts of shows come before requests. deploy/showgoals-web.service sets the same niceness.
+# Added to the niceness of this process, because the starts of shows come before requests.
 WEB_NICENESS = 10
 
 
