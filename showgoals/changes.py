@@ -8,7 +8,6 @@ from config.errors import ProductError, raises
 from goals.access import whole_second_after
 from goals.cancelling import cancel_goal
 from goals.errors import AlreadyEnded, AlreadyStarted, GoalNotFound, NotCancellable, NotChangeable, NotStarted
-from goals.holding import is_held
 from goals.kinds import GoalKind
 from goals.lookup import goal_of_kind
 from goals.models import Goal
@@ -22,6 +21,7 @@ from showgoals.change_notes import note_change
 from showgoals.errors import FundingLapsed
 from showgoals.live_shows import live_show
 from showgoals.models import ShowGoal
+from showgoals.overlaps import may_overlap
 from showgoals.settlement.lapsing import check_not_settled, stop_lapse
 from showgoals.tasks import check_overlap
 
@@ -60,8 +60,7 @@ def move_show_goal(
     elif CANCELLED.holds(show):
         check_not_settled(show.context.funding_goal_id)
     starts_at, (changed_level,) = changes.get("nbf", show.starts_at), changes.get("levels", show.levels_data())
-    # Like any late show, a held show that starts now may overlap others, because its payers must get the whole length.
-    if not (starts_at <= now and is_held(goal_id)):
+    if not may_overlap(goal_id, starts_at=starts_at, now=now):
         check_overlap(session, target_seconds=changed_level["target"], nbf=starts_at, beside=show.pk)
     state = CANCELLED if CANCELLED.holds(show) else SCHEDULED
     moved = change_goal({"_id": show.pk, **state.condition(GoalKind.SHOW), "activated_at": None}, changes)

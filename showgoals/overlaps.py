@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bson import ObjectId
 
+from goals.holding import is_held
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import UNENDED
@@ -22,6 +23,14 @@ def overlapping_shows(
         other_begins, other_ends = show.window
         if other_begins < ends and begins < other_ends:
             yield show
+
+
+def may_overlap(goal_id: str, *, starts_at: datetime, now: datetime) -> bool:
+    """Tell whether a change may make the show overlap others. Only a held show that starts now may.
+
+    Like any late show, it may overlap others, because its payers must get the whole length.
+    """
+    return starts_at <= now and is_held(goal_id)
 
 
 def overlaps_of(show: Goal) -> list[str]:

@@ -15,18 +15,16 @@ from desk.buttons.button import BY, Button, ButtonForm, Told, hearing
 from desk.moments import at, difference, words
 from desk.shows.panels import Surroundings, goal_url
 from goals.access import access_exp
-from goals.holding import is_held
 from goals.models import Goal
 from goals.states import CANCELLED, SCHEDULED
 from sessions_app.models import SessionStatus
 from showgoals.admin_forms import FutureField
 from showgoals.changes import move_show_goal
 from showgoals.models import ShowGoal
-from showgoals.overlaps import overlapping_shows
+from showgoals.overlaps import may_overlap, overlapping_shows
 
 MINUTES = (5, 10, 20)
 STARTS = _("The show starts at {at}.")
-# A held show (goals/holding.py) that starts now may overlap other shows (showgoals/changes.py).
 MAY_OVERLAP = _(
     "At that time the session has another show: {show}, from {begins} to {ends}. Both will run at the same time."
 )
@@ -82,8 +80,8 @@ class _Starting(Button):
         yield Told(hearing(around))
         window = moment, ends
         others = list(overlapping_shows(around.session, window, beside=goal.pk)) if around.session else []
-        may_overlap = bool(others) and moment <= around.now and is_held(str(goal.pk))
-        text = MAY_OVERLAP if may_overlap else OVERLAPS
+        may = bool(others) and may_overlap(str(goal.pk), starts_at=moment, now=around.now)
+        text = MAY_OVERLAP if may else OVERLAPS
         for other in others:
             link = format_html('<a href="{}">{}</a>', goal_url(other.pk), other.title)
             begins, its_end = other.window
