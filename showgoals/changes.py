@@ -102,14 +102,17 @@ def cancel_show_goal(
 def begin_show(goal_id: str, *, now: datetime, by: Author | None = None) -> Goal:
     """Note that the streamer really begins now. The length of the show counts from this moment.
 
-    If the show started late, `activate_goal` has already stored the moment of its start, which this later moment
-    replaces. Payers get new credentials. Runs in the caller's transaction. Idempotent: a second call moves nothing.
+    If the show started late, `activate_goal` has already stored the moment of its start. This moment replaces that one
+    unless it is earlier. Payers get new credentials. Runs in the caller's transaction. Idempotent: a second call
+    moves nothing.
     """
     show = live_show(goal_id, now=now, otherwise=NotStarted)
-    started = whole_second_after(now)
-    if show.context.started_by == "streamer" or (show.context.started and show.context.started >= started):
+    if show.context.started_by == "streamer":
         return show
-    changes = {"context.started": started, "context.started_by": "streamer"}
+    started = whole_second_after(now)
+    # The moment is not earlier than the server's, whose clock may be ahead. If it is the same second, only the author
+    # changes, because a payment is earned only if the streamer has said that they began, or the recording shows it.
+    changes = {"context.started": max(started, show.context.started or started), "context.started_by": "streamer"}
     begun = change_goal({"_id": show.pk, **LIVE.condition(GoalKind.SHOW)}, changes)
     if begun is None:
         raise AlreadyEnded(goal_id=goal_id)

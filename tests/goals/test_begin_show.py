@@ -90,6 +90,32 @@ def test_start_noted_after_an_outage_is_replaced_once(show: Goal, streamer: User
     assert (stored["started"], stored["started_by"]) == (as_stored(NBF + timedelta(seconds=100)), "streamer")
 
 
+def test_streamer_who_begins_in_the_second_of_a_late_start_is_noted(
+    show: Goal, streamer: User, clock: Traveller
+) -> None:
+    late = NBF + timedelta(seconds=90, milliseconds=200)
+    clock.move_to(late)
+    activate_goal(str(show.pk), NBF_SECONDS)
+    by_server = stored_one("goals", show.pk)["context"]
+    clock.shift(timedelta(milliseconds=300))
+
+    answer = ApiClient(streamer).post(f"/goals/{show.pk}/start", {})
+
+    context = answer.body["context"]
+    assert (by_server["started"], by_server["started_by"]) == (as_stored(NBF + timedelta(seconds=91)), "system")
+    assert (context["started"], context["started_by"]) == (NBF_SECONDS + 91, "streamer")
+
+
+def test_streamer_does_not_begin_before_the_server(show: Goal, streamer: User, clock: Traveller) -> None:
+    clock.move_to(NBF + timedelta(seconds=90))
+    activate_goal(str(show.pk), NBF_SECONDS)
+    clock.shift(timedelta(seconds=-5))  # the API is on another host, whose clock is behind
+
+    context = ApiClient(streamer).post(f"/goals/{show.pk}/start", {}).body["context"]
+
+    assert (context["started"], context["started_by"]) == (NBF_SECONDS + 90, "streamer")
+
+
 def test_show_that_has_not_started_can_not_begin(show: Goal, streamer: User) -> None:
     client = ApiClient(streamer)
     assert client.post(f"/goals/{show.pk}/start", {}).problem == (409, "not_started", [])
