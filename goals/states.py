@@ -39,6 +39,7 @@ class FieldTest(Enum):
     NULL = "null"
     NOT_NULL = "not null"
     TRUE = "true"
+    FALSE = "false"
     PAST = "a moment before now"
     NOT_PAST = "null, or now or later"
 
@@ -74,6 +75,9 @@ ENDED = State("ended", {"cancelled_at": FieldTest.NULL, "exp": FieldTest.NOT_NUL
 # Live, or ended after being live.
 STARTED = State("started", {"activated_at": FieldTest.NOT_NULL})
 CANCELLED = State("cancelled", {"cancelled_at": FieldTest.NOT_NULL})
+NOT_CANCELLED = State("not cancelled", {"cancelled_at": FieldTest.NULL})
+# Cancelled before the start. A new nbf brings such a goal back.
+REVIVABLE = State("revivable", {"activated_at": FieldTest.NULL, "cancelled_at": FieldTest.NOT_NULL})
 # Scheduled or live. The index `unended` holds the shows in this state, by nbf (docs/adr/0031-starts-touch-no-index.md).
 UNENDED = State("unended", {"cancelled_at": FieldTest.NULL, "exp": FieldTest.NULL})
 # Scheduled, or cancelled before the start. Such a goal can be moved, which brings a cancelled one back.
@@ -87,6 +91,7 @@ OPEN = State("open", {"exp": FieldTest.NOT_PAST})
 CLOSED = State("closed", {"exp": FieldTest.PAST})
 # The end of the goal has not been announced yet, although its `exp` may have passed.
 ACTIVE = State("active", {"active": FieldTest.TRUE})
+INACTIVE = State("inactive", {"active": FieldTest.FALSE})
 
 
 def _given(now: datetime | None) -> datetime:
@@ -100,6 +105,7 @@ _HOLDS: dict[FieldTest, Callable[[Any, datetime | None], bool]] = {
     FieldTest.NULL: lambda value, _now: value is None,
     FieldTest.NOT_NULL: lambda value, _now: value is not None,
     FieldTest.TRUE: lambda value, _now: value is True,
+    FieldTest.FALSE: lambda value, _now: value is False,
     FieldTest.PAST: lambda value, now: value is not None and value < _given(now),
     FieldTest.NOT_PAST: lambda value, now: value is None or value >= _given(now),
 }
@@ -107,6 +113,7 @@ _CONDITIONS: dict[FieldTest, Callable[[datetime | None], Any]] = {
     FieldTest.NULL: lambda _now: None,
     FieldTest.NOT_NULL: lambda _now: {"$ne": None},
     FieldTest.TRUE: lambda _now: True,
+    FieldTest.FALSE: lambda _now: False,
     FieldTest.PAST: lambda now: {"$lt": _given(now)},
     FieldTest.NOT_PAST: lambda now: {"$not": {"$lt": _given(now)}},
 }
@@ -114,6 +121,7 @@ _QS: dict[FieldTest, Callable[[str, datetime | None], Q]] = {
     FieldTest.NULL: lambda field, _now: Q((f"{field}__isnull", True)),
     FieldTest.NOT_NULL: lambda field, _now: Q((f"{field}__isnull", False)),
     FieldTest.TRUE: lambda field, _now: Q((field, True)),
+    FieldTest.FALSE: lambda field, _now: Q((field, False)),
     FieldTest.PAST: lambda field, now: Q((f"{field}__lt", _given(now))),
     FieldTest.NOT_PAST: lambda field, now: Q((f"{field}__isnull", True)) | Q((f"{field}__gte", _given(now))),
 }

@@ -13,7 +13,7 @@ from goals.lookup import goal_of_kind
 from goals.models import Goal
 from goals.payloads import CancelReason, GoalUpdated, UpdateReason
 from goals.signals import announce, goal_updated
-from goals.states import CANCELLED, ENDED, LIVE, SCHEDULED, STARTED
+from goals.states import CANCELLED, ENDED, LIVE, REVIVABLE, SCHEDULED, STARTED
 from goals.versions import NEXT_VERSION, change_goal, check_changes_left, check_version
 from sessions_app.errors import SessionEnded
 from sessions_app.models import Session, SessionStatus
@@ -62,8 +62,8 @@ def move_show_goal(
     starts_at, (changed_level,) = changes.get("nbf", show.starts_at), changes.get("levels", show.levels_data())
     if not may_overlap(goal_id, starts_at=starts_at, now=now):
         check_overlap(session, target_seconds=changed_level["target"], nbf=starts_at, beside=show.pk)
-    state = CANCELLED if CANCELLED.holds(show) else SCHEDULED
-    moved = change_goal({"_id": show.pk, **state.condition(GoalKind.SHOW), "activated_at": None}, changes)
+    state = REVIVABLE if CANCELLED.holds(show) else SCHEDULED
+    moved = change_goal({"_id": show.pk, **state.condition(GoalKind.SHOW)}, changes)
     if moved is None:
         raise AlreadyStarted(goal_id=goal_id)
     announce(goal_updated, GoalUpdated.of(moved, reason=_reason(changes)))

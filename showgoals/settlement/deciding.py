@@ -13,7 +13,7 @@ from goals.lookup import goal_of_kind
 from goals.models import Goal, TimelineKind
 from goals.payloads import LapseReason
 from goals.settlements import SettlementState
-from goals.states import ACTIVE
+from goals.states import ACTIVE, CANCELLED, INACTIVE, NOT_CANCELLED
 from goals.timeline import record
 from goals.versions import change_goal
 from mongodb.collections import Document, collection
@@ -96,10 +96,11 @@ def waiting_for_decision() -> list[ObjectId]:
     goals, funding = collection("goals"), {"_cls": GoalKind.SHOW_FUNDING.value}
     in_question = goals.find({**funding, "settlement.state": SettlementState.IN_QUESTION.value}, {"_id": True})
     standing = {"from": "goals", "localField": "show", "foreignField": "_id", "as": "standing"}
+    not_cancelled = NOT_CANCELLED.condition(GoalKind.SHOW)
     former = [
-        {"$match": {**funding, **UNSETTLED, "lapses_at": None, "active": False}},
+        {"$match": {**INACTIVE.condition(GoalKind.SHOW_FUNDING), **UNSETTLED, "lapses_at": None}},
         {"$project": {"show": {"$toObjectId": "$context.show_goal_id"}}},
-        {"$lookup": {**standing, "pipeline": [{"$match": {"cancelled_at": None}}, {"$project": {"_id": True}}]}},
+        {"$lookup": {**standing, "pipeline": [{"$match": not_cancelled}, {"$project": {"_id": True}}]}},
         {"$match": {"standing": []}},
         {"$limit": LISTED},
     ]
@@ -119,6 +120,6 @@ def _question(goal: Goal) -> Document:
     if waits_because(goal) is LapseReason.SHOW_CANCELLED:
         # This change and a revival both write to the show. If they coincide, MongoDB aborts one of the transactions.
         show_id = ObjectId(goal.context.show_goal_id)
-        if change_goal({"_id": show_id, "cancelled_at": {"$ne": None}}, {}) is None:
+        if change_goal({"_id": show_id, **CANCELLED.condition(GoalKind.SHOW)}, {}) is None:
             raise NotInQuestion(goal_id=str(goal.pk))
     return {**UNSETTLED, "lapses_at": None, "context.show_goal_id": goal.context.show_goal_id}

@@ -11,7 +11,7 @@ from config import clock
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.settlements import SettlementState
-from goals.states import ENDED
+from goals.states import ENDED, INACTIVE
 from goals.suspects import suspects, unless_it_fails
 from mongodb.collections import Document, collection
 from mongodb.transactions import run_in_transaction
@@ -98,12 +98,11 @@ def _prove(funding_goal_id: str) -> bool:
 def settle_former() -> int:
     """Settle the funding goals of shows that an earlier release has ended. Return how many were settled."""
     shows = {"from": "goals", "localField": "show", "foreignField": "_id", "as": "show"}
-    ended = {"exp": {"$ne": None}, "cancelled_at": None}
     pipeline = [
-        {"$match": {"_cls": GoalKind.SHOW_FUNDING.value, **UNSETTLED, "lapses_at": None, "active": False}},
+        {"$match": {**INACTIVE.condition(GoalKind.SHOW_FUNDING), **UNSETTLED, "lapses_at": None}},
         {"$match": {"context.show_goal_id": {"$type": "string"}}},
         {"$project": {"show": {"$toObjectId": "$context.show_goal_id"}}},
-        {"$lookup": {**shows, "pipeline": [{"$match": ended}, {"$project": {"_id": True}}]}},
+        {"$lookup": {**shows, "pipeline": [{"$match": ENDED.condition(GoalKind.SHOW)}, {"$project": {"_id": True}}]}},
         {"$match": {"show": {"$ne": []}}},
         {"$limit": JUDGED_AT_ONCE},
     ]
