@@ -7,6 +7,7 @@ Staff need the view permission to see tasks and schedules, the delete permission
 from typing import Any, ClassVar
 
 from django.contrib import admin, messages
+from django.contrib.admin.models import CHANGE, LogEntry
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied
@@ -25,7 +26,7 @@ from config import clock
 from config.errors import ProductError
 from mongodb.collections import tolerant_collection
 from mongodb.tolerant import tolerant
-from taskqueue.dead_letters import resubmit
+from taskqueue.dead_letters import failed_call, resubmit
 from taskqueue.packages import read
 from taskqueue.results import shown
 from taskqueue.schedules import SCHEDULES, problem_of
@@ -126,18 +127,18 @@ class FailureAdmin(ResultAdmin):
 
         Report how many were enqueued, why others could not be, and whether any were left out.
         """
-        count = 0
+        calls = []
         chosen = list(failures[: MOST_AT_ONCE + 1])
         for failure in chosen[:MOST_AT_ONCE]:
             try:
-                if resubmit(failure, by=author(request.user)):
-                    self.log_change(request, failure, "resubmitted")
-                    count += 1
+                calls.append(failed_call(failure))
             except ProductError as error:
                 text = _("%(task)s can't be run again: %(reason)s") % {"task": failure, "reason": error.detail}
                 self.message_user(request, text, messages.ERROR)
-        if count:
-            text = _("Tasks that are in the queue again: %(count)s") % {"count": count}
+        if enqueued := resubmit(calls, by=author(request.user)):
+            user: Any = request.user
+            LogEntry.objects.log_actions(user.pk, enqueued, CHANGE, "resubmitted")
+            text = _("Tasks that are in the queue again: %(count)s") % {"count": len(enqueued)}
             self.message_user(request, text, messages.SUCCESS)
         if len(chosen) > MOST_AT_ONCE:
             more = _("At most %(most)s tasks are run again at once. Run the others when these have succeeded.")

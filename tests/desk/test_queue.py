@@ -16,6 +16,7 @@ from taskqueue.admin import MOST_AT_ONCE
 from taskqueue.messages import MESSAGES
 from taskqueue.results import RESULTS
 from tests.factories.documents import queued_messages, stored
+from tests.factories.fixtures import Commands
 from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import NOW
 from tests.factories.people import StaffFactory
@@ -179,6 +180,18 @@ def test_too_many_at_once_are_said(operator: Client) -> None:
 
     assert len(messages(operator.post(FAILED, body, follow=True))) == 2
     assert len(stored(RESULTS)) == 1
+
+
+def test_many_run_again_in_few_round_trips(operator: Client, commands: Commands) -> None:
+    ids = [fail(number) for number in range(MOST_AT_ONCE)]
+    body = {"action": "resubmit", "select_across": "1", "_selected_action": ids[:1]}
+    commands.names.clear()
+
+    operator.post(FAILED, body)
+    sent = len(commands.names)
+
+    assert sent < 40
+    assert len(queued_messages()) == len(stored("change_records")) == MOST_AT_ONCE
 
 
 def test_queue_is_in_the_order_of_what_is_due(operator: Client, shows: list[Goal]) -> None:
