@@ -45,8 +45,8 @@ class ButtonForm(SeenForm):
         min_value=0, max_value=MOST_COUNTED, widget=forms.HiddenInput, error_messages={"required": RELOAD}
     )
 
-    def __init__(self, data: Any, *, goal: Goal, moment: datetime | None, count: int) -> None:
-        super().__init__(data, instance=goal)
+    def __init__(self, data: Any, *, around: Surroundings, moment: datetime | None, count: int) -> None:
+        super().__init__(data, instance=around.goal)
         self.initial = {**self.initial, "seen_count": count}
         self.moment = moment
 

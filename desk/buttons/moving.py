@@ -40,9 +40,9 @@ class TimeForm(ButtonForm):
     told_nbf = forms.CharField(required=False, widget=forms.HiddenInput)
     field_order = ("nbf", "reason")
 
-    def __init__(self, data: Any, *, goal: Goal, moment: datetime | None, count: int) -> None:
-        super().__init__(data, goal=goal, moment=moment if data is None else None, count=count)
-        usual = goal.nbf if goal.starts_at > clock.now() else None
+    def __init__(self, data: Any, *, around: Surroundings, moment: datetime | None, count: int) -> None:
+        super().__init__(data, around=around, moment=moment if data is None else None, count=count)
+        usual = around.goal.nbf if around.goal.starts_at > around.now else None
         self.initial = {**self.initial, "nbf": moment or usual, "told_nbf": _text(moment)}
 
     def clean_nbf(self) -> datetime:
@@ -61,6 +61,25 @@ class TimeForm(ButtonForm):
         self.data = {**self.data.dict(), "told_nbf": _text(self.moment)}  # type: ignore[attr-defined]
 
 
+class StartForm(ButtonForm):
+    """The hidden field `told_others` has the ids of the overlapping shows that the page has described."""
+
+    told_others = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any, *, around: Surroundings, moment: datetime, count: int) -> None:
+        super().__init__(data, around=around, moment=moment, count=count)
+        self.others = [str(other.pk) for other in _overlapping(around, moment)]
+        self.initial = {**self.initial, "told_others": ",".join(self.others)}
+
+    def is_told(self) -> bool:
+        """Tell whether the page has described all shows that run at the same time."""
+        return set(self.others) <= set(self.cleaned_data["told_others"].split(","))
+
+    def tell(self) -> None:
+        """Put the ids of the overlapping shows into the hidden field."""
+        self.data = {**self.data.dict(), "told_others": ",".join(self.others)}  # type: ignore[attr-defined]
+
+
 class _Starting(Button):
     """Gives the show another start. The page shows the text `starts` before the change, and `done` after it."""
 
@@ -73,13 +92,12 @@ class _Starting(Button):
         if moment is None:
             return
         goal = around.goal
-        ends = access_exp(target_seconds=goal.levels[-1].target, progress_seconds=0, nbf=moment, started=None)
+        _begins, ends = _window(goal, moment)
         by = difference(moment - goal.starts_at)
         yield Told(words(self.starts, at=at(moment), before=at(goal.nbf), difference=by))
         yield Told(words(_("Its payers have access until {at}."), at=at(ends)))
         yield Told(hearing(around))
-        window = moment, ends
-        others = list(overlapping_shows(around.session, window, beside=goal.pk)) if around.session else []
+        others = _overlapping(around, moment)
         may = bool(others) and may_overlap(str(goal.pk), starts_at=moment, now=around.now)
         text = MAY_OVERLAP if may else OVERLAPS
         for other in others:
@@ -131,6 +149,7 @@ class StartNow(_Starting):
 
     name = "start-now"
     label = _("Start now")
+    form = StartForm
     starts = _("The show starts at once, and its payers are let in. This can't be undone.")
     done = _("The show starts now.")
 
@@ -171,6 +190,18 @@ class BringBack(_Starting):
 
 def _is_scheduled(goal: Goal) -> bool:
     return isinstance(goal, ShowGoal) and SCHEDULED.holds(goal)
+
+
+def _window(goal: Goal, moment: datetime) -> tuple[datetime, datetime]:
+    """Return when payers have access if the show starts at `moment`."""
+    target_seconds = goal.levels[-1].target
+    return moment, access_exp(target_seconds=target_seconds, progress_seconds=0, nbf=moment, started=None)
+
+
+def _overlapping(around: Surroundings, moment: datetime) -> list[Goal]:
+    """Return the session's other shows that overlap the show if it starts at `moment`."""
+    goal, session = around.goal, around.session
+    return list(overlapping_shows(session, _window(goal, moment), beside=goal.pk)) if session else []
 
 
 def _text(moment: datetime | None) -> str:

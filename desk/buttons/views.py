@@ -42,7 +42,7 @@ def button_page(request: HttpRequest, goal_id: str, *, button: Button) -> HttpRe
         return _refuse(request, button, goal, str(obstacle))
     posted = request.POST if request.method == "POST" else None
     form = button.form(
-        posted, goal=goal, moment=button.moment(around, request.GET.get(BY, "")), count=button.count(around)
+        posted, around=around, moment=button.moment(around, request.GET.get(BY, "")), count=button.count(around)
     )
     if not form.is_valid():
         return _ask(request, around, button, form)

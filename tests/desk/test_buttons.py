@@ -114,6 +114,23 @@ def test_held_show_starts_now_beside_another_show(admin: Client, show: Goal, ses
     assert said(response) == [f"The show starts now. {HEARING}"]
 
 
+def test_old_form_does_not_start_a_held_show_beside_a_show_that_it_has_not_named(
+    admin: Client, show: Goal, session: Session
+) -> None:
+    collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": NOW - HOUR, "held_nbf": NOW - HOUR}})
+    url = page(show, "start-now/")
+    old_form = open_form(admin, url)
+    other = ShowGoalFactory(funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=NOW)
+
+    asked = admin.post(url, old_form)
+
+    assert stored(show).nbf == NOW - HOUR
+    assert [page(other) in each.text for each in asked.context["told"]].count(True) == 1
+    told_others = asked.context["form"]["told_others"].value()
+    response = admin.post(url, {**old_form, "told_others": told_others}, follow=True)
+    assert said(response) == [f"The show starts now. {HEARING}"]
+
+
 @pytest.mark.parametrize(("is_held", "button"), [(True, "move/?by=5"), (False, "start-now/")])
 def test_only_a_held_show_that_starts_now_may_overlap(
     admin: Client, show: Goal, session: Session, button: str, *, is_held: bool
