@@ -80,6 +80,18 @@ def test_second_serve_with_the_same_directory_is_refused(
     assert (second.returncode, second.stdout, second.stderr) == (1, "", text)
 
 
+def test_taken_port_is_said_before_the_server_starts(child_environment: dict[str, str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        port = other.getsockname()[1]
+        environment = child_environment | {"PORT": str(port)}
+        command = [sys.executable, "manage.py", "serve"]
+        done = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
+
+    reason = f"can't listen on 127.0.0.1:{port}: Address already in use"
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == f"CommandError: {reason}. Set PORT to use another port.\n"
+
+
 def _children(pid: int) -> dict[str, int]:
     """Return the children of a process by name."""
     found: dict[str, int] = {}

@@ -3,6 +3,7 @@
 import fcntl
 import os
 import signal
+import socket
 import subprocess
 import sys
 import time
@@ -38,6 +39,7 @@ class Command(BaseCommand):
 
     def _serve(self, **options: Any) -> None:
         call_command("migrate", verbosity=0)
+        _check_is_free(options["host"], settings.PORT)
         stopping = _StopRequest()
         address = f"{options['host']}:{settings.PORT}"
         self.stdout.write(f"Listening on http://{address}, Ctrl-C stops.")
@@ -70,6 +72,18 @@ def _alone(data_dir: Path) -> Iterator[None]:
         lock.write(str(os.getpid()))
         lock.flush()
         yield
+
+
+def _check_is_free(host: str, port: int) -> None:
+    """Raise CommandError if the server can't listen on the port, for example because another program does."""
+    name = host.strip("[]")  # the brackets of an IPv6 address
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in name else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((name, port))
+    except OSError as error:
+        way_out = "Set PORT to use another port."
+        raise CommandError(f"can't listen on {host}:{port}: {error.strerror}. {way_out}") from error
 
 
 class _StopRequest:
