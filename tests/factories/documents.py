@@ -43,9 +43,18 @@ def timeline(goal_id: object) -> list[Document]:
 
 
 def everything_stored() -> dict[str, list[Document]]:
-    """Return all documents by collection."""
+    """Return all documents by collection, oldest first. One query reads them all, because many tests do this twice."""
     names = connection.database.list_collection_names(filter={"type": "collection"})
-    return {name: stored(name) for name in sorted(names) if name not in FIXED and not name.startswith("system.")}
+    found: dict[str, list[Document]] = {
+        name: [] for name in sorted(names) if name not in FIXED and not name.startswith("system.")
+    }
+    pipeline: list[Document] = [{"$documents": []}]
+    for name in found:
+        rows = [{"$sort": {"_id": 1}}, {"$replaceWith": {"name": {"$literal": name}, "document": "$$ROOT"}}]
+        pipeline.append({"$unionWith": {"coll": name, "pipeline": rows}})
+    for row in connection.database.aggregate(pipeline):
+        found[row["name"]].append(row["document"])
+    return found
 
 
 def queued_messages(name: str | None = None) -> list[QueuedMessage]:
