@@ -1,6 +1,7 @@
 """If workers of real qclusters die, hang or stop in the middle of a batch, each call still gets its outcome."""
 
 import signal
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -8,6 +9,7 @@ import pytest
 from django_q.models import Success
 
 from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from taskqueue.messages import MESSAGES
 from tests.factories.documents import stored
 from tests.taskqueue.clusters import dead_letters, eventually, messages, runs
@@ -17,6 +19,8 @@ from tests.taskqueue.tasks import ATTEMPTS, RUNS, attempts, note, note_at_commit
 pytestmark = [pytest.mark.django_db, pytest.mark.crash, pytest.mark.slow]
 
 MANY = 1000
+# These calls become visible at the same moment, so that no worker takes them one by one, however slow the machine is.
+AT_ONCE = 100
 
 
 @pytest.fixture
@@ -25,10 +29,15 @@ def start(start_cluster: StartCluster) -> StartCluster:
     return partial(start_cluster, DJANGO_SETTINGS_MODULE=BULK)
 
 
+def enqueue_at_once(numbers: Iterable[int]) -> None:
+    for number in numbers:
+        note_each.enqueue(str(number))
+
+
 def test_two_clusters_run_each_of_many_calls_once(start: StartCluster) -> None:
     clusters = [start(Q_WORKERS=2) for _ in range(2)]
-    for number in range(MANY):
-        note_each.enqueue(str(number))
+    for first in range(0, MANY, AT_ONCE):
+        run_in_transaction(partial(enqueue_at_once, range(first, first + AT_ONCE)))
 
     eventually(lambda: not messages())
     done = stored(RUNS)
@@ -80,9 +89,9 @@ def test_messages_and_effect_of_a_batch_are_one(start: StartCluster, name: str, 
 
 
 def test_signal_lets_the_running_batch_end_and_starts_no_other(start: StartCluster) -> None:
-    cluster = start()
     for name in ("a", "b"):
-        take_all.enqueue(name, 2000)
+        take_all.enqueue(name, 4000)
+    cluster = start()
     eventually(lambda: len(runs("b")) == 1)
     take_all.enqueue("c", 0)
     cluster.signal(signal.SIGTERM)
@@ -93,9 +102,9 @@ def test_signal_lets_the_running_batch_end_and_starts_no_other(start: StartClust
 
 
 def test_killed_cluster_leaves_a_batch_that_its_neighbour_runs_one_by_one(start: StartCluster) -> None:
-    cluster = start()
     for name in ("a", "b"):
-        take_all.enqueue(name, 1000)
+        take_all.enqueue(name, 10_000)
+    cluster = start()
     eventually(lambda: len(runs("b")) == 1)
     cluster.kill_tree()
     start()
