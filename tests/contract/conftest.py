@@ -66,6 +66,19 @@ def byteplus(byteplus_server: BytePlusLoopback) -> BytePlusRTC:
     return keys.byteplus_backend(byteplus_server)
 
 
+@pytest.fixture
+def impatient_pusher(pusher_server: PusherLoopback, monkeypatch: pytest.MonkeyPatch) -> PusherRealtime:
+    """A backend that soon gives up a call that hangs, and tries it again however slow the machine is."""
+    monkeypatch.setattr("config.libcurl.TRIED_AGAIN_WITHIN_SECONDS", 60)
+    return keys.pusher_backend(pusher_server, timeout_seconds=keys.SHORT_SECONDS)
+
+
+@pytest.fixture
+def impatient_byteplus(byteplus_server: BytePlusLoopback) -> BytePlusRTC:
+    """A backend that soon gives up a call that hangs."""
+    return keys.byteplus_backend(byteplus_server, timeout_seconds=keys.SHORT_SECONDS)
+
+
 @pytest.fixture(params=["locmem", "console", "pusher"])
 def realtime(request: pytest.FixtureRequest, caplog: pytest.LogCaptureFixture) -> RealtimeUnderTest:
     if request.param == "locmem":

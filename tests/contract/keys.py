@@ -17,8 +17,10 @@ STORAGE = {
     "Type": 2,
     "CustomConfig": {"AccessKey": "storage-access-key", "SecretKey": STORAGE_SECRET, "Bucket": "shows"},
 }
-# Long enough for a busy machine, and short enough for a test.
-TIMEOUT_SECONDS = (0.5, 0.3)
+# Long enough for a machine that stalls.
+TIMEOUT_SECONDS = (5.0, 5.0)
+# For tests of a server that hangs, which must be over soon.
+SHORT_SECONDS = (1.0, 0.3)
 
 
 def pusher_backend(
@@ -44,7 +46,12 @@ def pusher_backend(
     )
 
 
-def byteplus_backend(server: BytePlusLoopback, *, secret_key: str = BYTEPLUS_SECRET_KEY) -> BytePlusRTC:
+def byteplus_backend(
+    server: BytePlusLoopback,
+    *,
+    secret_key: str = BYTEPLUS_SECRET_KEY,
+    timeout_seconds: tuple[float, float] = TIMEOUT_SECONDS,
+) -> BytePlusRTC:
     """Return the BytePlus backend that talks to the server."""
     return BytePlusRTC(
         app_id=BYTEPLUS_APP_ID,
@@ -55,5 +62,5 @@ def byteplus_backend(server: BytePlusLoopback, *, secret_key: str = BYTEPLUS_SEC
         region=server.region,
         version=server.version,
         storage=STORAGE,
-        timeout_seconds=TIMEOUT_SECONDS,
+        timeout_seconds=timeout_seconds,
     )

@@ -55,7 +55,7 @@ def test_connections_are_kept(server: PusherLoopback) -> None:
 
 def test_call_that_hangs_does_not_hold_up_the_others(server: PusherLoopback) -> None:
     server.hang_next(seconds=5, times=1)
-    backend = keys.pusher_backend(server, concurrency=2)
+    backend = keys.pusher_backend(server, concurrency=2, timeout_seconds=keys.SHORT_SECONDS)
     order = [result.call.channels[0] for result in backend.send(_calls(4))]
     assert set(order) == {"c0", "c1", "c2", "c3"}
     assert order[-1] in ("c0", "c1")  # one of the first two calls is retried after its time-out

@@ -21,7 +21,7 @@ from tests.factories.people import UserFactory
 
 @pytest.fixture
 def pusher(settings: Any) -> Iterator[PusherLoopback]:
-    """Connect the real backend, which waits 0.3 s for a response, to the loopback server."""
+    """Connect the real backend, to the loopback server."""
     with PusherLoopback(app_id=keys.PUSHER_APP_ID, key=keys.PUSHER_KEY, secret=keys.PUSHER_SECRET) as server:
         settings.REALTIME = {
             "BACKEND": "notifications.backends.pusher.PusherRealtime",
@@ -36,6 +36,14 @@ def pusher(settings: Any) -> Iterator[PusherLoopback]:
             },
         }
         yield server
+
+
+@pytest.fixture
+def impatient(pusher: PusherLoopback, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the real backend soon give up a call that hangs, and try it again however slow the machine is."""
+    monkeypatch.setattr("config.libcurl.TRIED_AGAIN_WITHIN_SECONDS", 60)
+    options = {**settings.REALTIME["OPTIONS"], "timeout_seconds": keys.SHORT_SECONDS}
+    settings.REALTIME = {**settings.REALTIME, "OPTIONS": options}
 
 
 @pytest.fixture

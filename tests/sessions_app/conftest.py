@@ -46,3 +46,10 @@ def vendor(settings: Settings) -> Iterator[BytePlusLoopback]:
         }
         settings.RTC = {"BACKEND": "sessions_app.rtc.byteplus.BytePlusRTC", "OPTIONS": options}
         yield server
+
+
+@pytest.fixture
+def impatient(vendor: BytePlusLoopback, settings: Settings) -> None:
+    """Let the real backend soon give up a call that hangs."""
+    options = {**settings.RTC["OPTIONS"], "timeout_seconds": keys.SHORT_SECONDS}
+    settings.RTC = {**settings.RTC, "OPTIONS": options}

@@ -121,6 +121,7 @@ def test_each_viewer_gets_the_preview_first(pusher: PusherLoopback, settings: An
     assert list(seen.values()) == [["preview", "sd"]] * 120
 
 
+@pytest.mark.usefixtures("impatient")
 @pytest.mark.parametrize(("patience_seconds", "last"), [(5, ["preview", "sd"]), (0, ["sd", "preview"])])
 def test_preview_that_hangs_holds_up_no_other_show(
     pusher: PusherLoopback, settings: Any, patience_seconds: int, last: list[str]

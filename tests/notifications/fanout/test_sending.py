@@ -58,6 +58,7 @@ def test_sent_chunk_stores_its_times(pusher: PusherLoopback, planned: Audience) 
     assert NotificationEvent.objects.get(preset="sd").sent_at is not None
 
 
+@pytest.mark.usefixtures("impatient")
 @APPLIED_AND_NOT
 @pytest.mark.parametrize("failure", AMBIGUOUS)
 def test_ambiguous_call_is_sent_again_and_only_it(

@@ -160,13 +160,14 @@ def test_refused_check_does_not_fail_a_running_recording(
     assert state(show)[0] == "failed"
 
 
+@pytest.mark.usefixtures("impatient")
 def test_recording_that_nothing_confirms_within_a_day_fails(
     show: Goal, vendor: BytePlusLoopback, clock: Traveller
 ) -> None:
     start(show)
     end(show, clock)
     stop(show)
-    vendor.hang_next(seconds=2)
+    vendor.hang_next(seconds=5)
     fails(check, show)
     assert state(show) == ("stopped", 1, "BytePlus GetRecordTask: OPERATION_TIMEDOUT.")
     clock.shift(timedelta(days=1))
