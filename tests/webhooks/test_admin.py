@@ -135,7 +135,10 @@ def test_more_attempts_than_a_page_shows_are_not_sent_again(admin: Client) -> No
     assert stored("webhook_deliveries") == []
 
 
-def test_attempt_says_in_words_what_failed(admin: Client, staff: ApiClient, partner: Partner) -> None:
+def test_attempt_says_in_words_what_failed(
+    admin: Client, staff: ApiClient, partner: Partner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhooks.sending.QUICK_SECONDS", 1)
     add(staff, f"{partner.url}/hang", types=["goal.added"])
     ShowFundingGoalFactory()
     publish_events()

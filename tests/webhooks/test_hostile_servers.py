@@ -19,7 +19,6 @@ from webhooks.tasks import publish_events
 pytestmark = pytest.mark.django_db
 
 
-@pytest.mark.usefixtures("long_calls")
 @pytest.mark.parametrize(
     ("path", "expected"),
     [("gigabytes", (200, 1000)), ("bomb", (200, 502)), ("redirect", (302, 0)), ("status/500", (500, 2))],
@@ -45,7 +44,7 @@ def test_hostile_answer_is_cut_off_and_not_followed(
 )
 def test_private_address_is_refused_when_connecting(host: str) -> None:
     """Only the address to which the socket would connect counts, however the URL writes it."""
-    returned = send([Outgoing("x", f"https://{host}/", [], b"{}")], seconds=1, begin_within=1)
+    returned = send([Outgoing("x", f"https://{host}/", [], b"{}")], seconds=60, begin_within=60)
 
     assert {place: (each.status, each.is_success) for place, each in returned.items()} == {0: (None, False)}
     assert returned[0].error == "address_refused"
@@ -85,7 +84,7 @@ def test_certificate_is_verified(
         monkeypatch.setattr("webhooks.outgoing._spare", [])  # other tests' connections do not trust the authority
         call = Outgoing("x", f"{partner.url}/ok", ["Expect:"], b"{}", may_be_private=True)
 
-        returned = send([call], seconds=2, begin_within=1)[0]
+        returned = send([call], seconds=60, begin_within=60)[0]
 
     assert (returned.status, returned.error, len(partner.calls)) == (*expected, int(expected[0] == 200))
 
@@ -95,11 +94,11 @@ def test_name_that_has_another_address_by_then_is_refused(partner: Partner) -> N
     port = int(partner.host.rpartition(":")[2])
     called = Outgoing("x", f"https://rebinding.example.com:{port}/ok", ["Expect:"], b"{}")
     errors = []
-    for address in ("192.88.99.1", "127.0.0.1"):
+    for address, seconds in (("192.88.99.1", 0.3), ("127.0.0.1", 60)):  # nothing answers at the first address
         with exchange() as lines:
             resolve_as(lines, called.url, f"-rebinding.example.com:{port}")
             resolve_as(lines, called.url, f"rebinding.example.com:{port}:{address}")
-        errors.append(send([called], seconds=0.3, begin_within=1)[0].error)
+        errors.append(send([called], seconds=seconds, begin_within=60)[0].error)
 
     assert errors[0] != "address_refused"
     assert (errors[1], partner.calls) == ("address_refused", [])

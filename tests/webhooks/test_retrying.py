@@ -43,7 +43,6 @@ def test_failed_event_is_sent_again_until_it_is_taken(staff: ApiClient, partner:
     assert staff.get("/webhook-endpoints").body["results"][0]["failing_since"] is None
 
 
-@pytest.mark.usefixtures("long_calls")
 def test_endpoint_that_has_taken_a_call_fails_no_longer(staff: ApiClient, partner: Partner, session: Session) -> None:
     """This holds even if another worker notes a failure while the call is under way."""
     add(staff, f"{partner.url}/wait", types=["goal.added"])
