@@ -29,6 +29,8 @@ def test_viewer_is_let_in_at_the_start_and_out_at_the_end(partner: PartnerSite) 
 
     show = partner.site.create_show(starts_in_seconds=600, lasts_seconds=12)
     tab.await_standing("waiting scheduled")
+    partner.site.move_show(show, starts_in_seconds=500)
+    tab.await_standing("waiting moved")  # before it starts, however slow the machine is
     show = partner.site.move_show(show, starts_in_seconds=3)
 
     tab.await_standing("live let_in")

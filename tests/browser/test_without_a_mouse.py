@@ -13,6 +13,7 @@ pytestmark = [
     pytest.mark.django_db,
 ]
 
+MOVED = "The show was moved. It now starts at "
 FOCUSED = "document.activeElement.id || document.activeElement.innerText"
 # Records what a screen reader would read out: the new texts of elements with the role "status" or "alert".
 RECORD = """
@@ -95,15 +96,19 @@ def test_screen_reader_hears_each_change_once_and_no_clock(pages: PagesSite) -> 
     screen.await_text("connection", "Connected.")
     screen.page.evaluate(RECORD)
 
+    pages.site.move_show(show, starts_in_seconds=500)
+    screen.await_part("reason", MOVED)  # before the show starts, however slow the machine is
     pages.site.move_show(show, starts_in_seconds=3)
     screen.await_text("state", "Over")
 
     announced = [each for each in screen.page.evaluate("announced") if "in a moment" not in each]
     standings = [each.split("\n")[0] for each in announced if each.startswith(("Waiting", "Entering", "Live", "Over"))]
-    assert standings.pop(0).startswith("Waiting The show was moved. It now starts at ")
-    assert standings == [
+    waiting = [each for each in standings if each.startswith(f"Waiting {MOVED}")]
+    # A busy machine may start the show before the page has heard of the second move.
+    assert len(set(waiting)) == len(waiting) in (1, 2)
+    assert standings[len(waiting) :] == [
         "Entering The show has started. You are being let in.",
         "Live You are in.",
         "Over The show is over.",
     ]
-    assert len(announced) <= 6, announced
+    assert len(announced) <= 5 + len(waiting), announced
