@@ -48,6 +48,7 @@ def _facts(goal: Goal) -> dict[str, Any]:
         "cancelled": CANCELLED.holds(goal),
         "nbf": _text(goal.nbf),
         "started": _text(goal.context.started),
+        "started_by": goal.context.started_by or "-",
         "exp": _text(goal.exp),
         "title": level.title,
         "target": level.target,

@@ -99,8 +99,8 @@ class GoalChanges(ApiViewSet):
     def end(self, request: Request, goal_id: str) -> Response:
         """End a live show.
 
-        The show ends now: `exp` becomes the present second, and the recording stops. Credentials that payers already
-        have stay valid until `access_exp`.
+        The show ends now: `exp` becomes the present moment, rounded up to a whole second, and the recording stops.
+        Credentials that payers already have stay valid until `access_exp`.
         """
         NoFields(data=request.data).is_valid(raise_exception=True)
         goal = permitted_goal(self, goal_id)

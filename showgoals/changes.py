@@ -110,9 +110,9 @@ def begin_show(goal_id: str, *, now: datetime, by: Author | None = None) -> Goal
     if show.context.started_by == "streamer":
         return show
     started = whole_second_after(now)
-    # The moment is not earlier than the server's, whose clock may be ahead. If it is the same second, only the author
-    # changes, because a payment is earned only if the streamer has said that they began, or the recording shows it.
-    changes = {"context.started": max(started, show.context.started or started), "context.started_by": "streamer"}
+    # Not earlier than the start, which a host whose clock is ahead may have stored. In the same second only the author
+    # changes: a payment is earned only if the streamer has said that they began, or if a recording shows it.
+    changes = {"context.started": max(started, show.begun_at or started), "context.started_by": "streamer"}
     begun = change_goal({"_id": show.pk, **LIVE.condition(GoalKind.SHOW)}, changes)
     if begun is None:
         raise AlreadyEnded(goal_id=goal_id)

@@ -6,6 +6,7 @@ from django.utils.translation import gettext_lazy as _
 
 from api.audit import Author
 from config.errors import ProductError, raises
+from goals.access import whole_second_after
 from goals.ending import end_goal
 from goals.errors import AlreadyEnded, GoalNotFound, NotStarted
 from goals.kinds import GoalKind
@@ -43,14 +44,15 @@ class ShowTooLong(ProductError):
 
 @raises(GoalNotFound, NotAShow, NotStarted, AlreadyEnded)
 def end_show(goal_id: str, *, now: datetime, by: Author | None, reason: str = "") -> Goal:
-    """End the live show now: its `exp` becomes the present second.
+    """End the live show now: its `exp` becomes the present moment, rounded up to a whole second.
 
-    The timeline and the record of changes name the author `by`. The record also has the `reason`. Credentials that
-    payers already have stay valid until the moment when the access would otherwise have ended. Runs in the caller's
-    transaction.
+    Its beginning (`context.started`) is rounded up too, so a show that has lasted its full length never counts as ended
+    early. The timeline and the record of changes name the author `by`. The record also has the `reason`. Credentials
+    that payers already have stay valid until the moment when the access would otherwise have ended. Runs in the
+    caller's transaction.
     """
     show = live_show(goal_id, now=now, otherwise=NotAShow)
-    end_goal(show, ended_at=now.replace(microsecond=0))
+    end_goal(show, ended_at=whole_second_after(now))
     ended = Goal.objects.get(pk=goal_id)
     note_change("end_show", show, ended, by=by, reason=reason)
     return ended

@@ -5,6 +5,7 @@ from datetime import datetime
 
 from api.audit import Author, record_change
 from config.errors import raises
+from goals.access import whole_second_after
 from goals.ending import end_goal
 from goals.models import Goal
 from goals.payloads import CancelReason, LapseReason
@@ -45,7 +46,10 @@ def end_session(
     for goal, status in goals.items():
         if status in (GoalStatus.LIVE, GoalStatus.OPEN):
             # If the end of a goal has passed, but no message has ended the goal yet, the end that has passed is stored.
-            end_goal(goal, ended_at=min(now, goal.ends_at or now).replace(microsecond=0))
+            ended_at = min(now, goal.ends_at or now)
+            # A show's end is rounded up, as `end_show` does. A funding goal's `exp` must not be in the future.
+            is_show = status == GoalStatus.LIVE
+            end_goal(goal, ended_at=whole_second_after(ended_at) if is_show else ended_at.replace(microsecond=0))
     for goal in _without_show(_goals(session)):
         lapse(goal, {}, reason=LapseReason.SESSION_ENDED, now=now)
     if by is not None:

@@ -17,9 +17,11 @@ from goals.states import ACTIVE, CANCELLED, INACTIVE, NOT_CANCELLED
 from goals.timeline import record
 from goals.versions import change_goal
 from mongodb.collections import Document, collection
+from sessions_app.recordings.state import has_media
 from showgoals.change_notes import CHANGED_BY
 from showgoals.models import ShowFundingGoal
 from showgoals.settlement.lapsing import waits_because
+from showgoals.settlement.performance import Judgement
 from showgoals.settlement.settling import UNSETTLED, Verdict, settle
 
 LISTED = 1000
@@ -35,7 +37,7 @@ class NotAFundingGoal(ProductError):
 
 
 class NotInQuestion(ProductError):
-    """The payments are not in question: the goal is open, or waits for its show or its lapse."""
+    """The payments are not in question: the goal is open, waits for its show or its lapse, or has proof of its show."""
 
     code = "not_in_question"
     status = 409
@@ -116,6 +118,9 @@ def _question(goal: Goal) -> Document:
     if not can_be_decided(goal):
         raise NotInQuestion(goal_id=str(goal.pk))
     if goal.settlement is not None:
+        # `settle_proven` is about to settle these payments as earned.
+        if goal.settlement.reason == Judgement.NO_EVIDENCE and has_media(goal.context.show_goal_id):
+            raise NotInQuestion(goal_id=str(goal.pk))
         return {"settlement.state": SettlementState.IN_QUESTION.value}
     if waits_because(goal) is LapseReason.SHOW_CANCELLED:
         # This change and a revival both write to the show. If they coincide, MongoDB aborts one of the transactions.

@@ -4,6 +4,7 @@ import json
 from datetime import timedelta
 from typing import Any
 
+import pytest
 from django.contrib.auth.models import User
 from time_machine import Traveller
 
@@ -15,7 +16,7 @@ from notifications.backends import get_realtime
 from notifications.models import NotificationChunk
 from notifications.tasks import batch_notify_stream_authorized, send_chunk
 from tests.factories.client import ApiClient
-from tests.factories.documents import everything_stored, queued_messages, stored_one
+from tests.factories.documents import everything_stored, queued_messages, stored, stored_one
 from tests.factories.goals import HOUR, ContributionFactory, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.moments import SECONDS, WHOLE, as_stored
 from tests.factories.people import UserFactory
@@ -104,16 +105,21 @@ def test_streamer_who_begins_in_the_second_of_a_late_start_is_noted(
     context = answer.body["context"]
     assert (by_server["started"], by_server["started_by"]) == (as_stored(NBF + timedelta(seconds=91)), "system")
     assert (context["started"], context["started_by"]) == (NBF_SECONDS + 91, "streamer")
+    (record,) = stored("change_records")
+    assert (record["before"], record["after"]) == ({"started_by": "system"}, {"started_by": "streamer"})
 
 
-def test_streamer_does_not_begin_before_the_server(show: Goal, streamer: User, clock: Traveller) -> None:
-    clock.move_to(NBF + timedelta(seconds=90))
+@pytest.mark.parametrize("late_seconds", [0, 90])
+def test_streamer_does_not_begin_before_the_start(
+    show: Goal, streamer: User, clock: Traveller, late_seconds: int
+) -> None:
+    clock.move_to(NBF + timedelta(seconds=late_seconds))
     activate_goal(str(show.pk), NBF_SECONDS)
     clock.shift(timedelta(seconds=-5))  # the API is on another host, whose clock is behind
 
     context = ApiClient(streamer).post(f"/goals/{show.pk}/start", {}).body["context"]
 
-    assert (context["started"], context["started_by"]) == (NBF_SECONDS + 90, "streamer")
+    assert (context["started"], context["started_by"]) == (NBF_SECONDS + late_seconds, "streamer")
 
 
 def test_show_that_has_not_started_can_not_begin(show: Goal, streamer: User) -> None:

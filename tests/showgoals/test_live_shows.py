@@ -74,7 +74,7 @@ def test_live_show_ends_now(live: Goal, client: ApiClient, clock: Traveller, vie
     assert {name: answer.body[name] for name in ("status", "active", "exp", "access_exp", "version")} == {
         "status": "ended",
         "active": False,
-        "exp": SECONDS + 30,
+        "exp": SECONDS + 31,  # rounded up
         "access_exp": SECONDS + 60,
         "version": 3,
     }
@@ -84,7 +84,7 @@ def test_live_show_ends_now(live: Goal, client: ApiClient, clock: Traveller, vie
     (pair,) = stored_one("sessions", live.conditions.session_id)["show_goal_pairs"]
     assert pair["show_ended"] is True
     assert ApiClient(viewer).get(f"/sessions/{live.conditions.session_id}/token").body["preset"] == "preview"
-    assert notes(live) == ["version 3, streamer streamer: exp - -> 2026-03-01 12:00:30"]
+    assert notes(live) == ["version 3, streamer streamer: exp - -> 2026-03-01 12:00:31"]
     assert deactivate_goal(str(live.pk), SECONDS + 60) == "too_early"
 
 

@@ -7,12 +7,17 @@ import pytest
 from django.contrib.auth.models import User
 from time_machine import Traveller
 
+from api.audit import Author
+from api.models import AuthorRole
 from config.clock import now
 from goals.models import Goal
+from goals.settlements import SettlementState
 from goals.suspects import Suspects
 from goals.tasks import activate_goal, deactivate_goal
 from mongodb.collections import collection
+from mongodb.transactions import run_in_transaction
 from sessions_app.models import Session
+from showgoals.settlement.deciding import NotInQuestion, decide_settlement
 from showgoals.settlement.tasks import reconcile_settlements, settle_performances
 from tests.factories.client import ApiClient
 from tests.factories.documents import everything_stored, stored, stored_one
@@ -88,6 +93,17 @@ def test_show_without_evidence_is_in_question_until_its_recording_is_found(live:
     assert (verdict(live), decisions(live), settlement(live)["as_sold"]) == (("earned", "recorded"), 2, True)
 
 
+def test_nobody_decides_after_the_recording_was_found(live: Goal, clock: Traveller) -> None:
+    end(live, clock)
+    collection("recordings").update_one({"_id": live.pk}, {"$set": FILES})
+    mei = Author(AuthorRole.STAFF, "1" * 24, "mei")
+    decision: dict[str, Any] = {"outcome": SettlementState.REFUND_DUE, "reason": "Nobody came.", "by": mei}
+    with pytest.raises(NotInQuestion):
+        run_in_transaction(lambda: decide_settlement(live.context.funding_goal_id, **decision, now=now()))
+    settle_performances()
+    assert verdict(live) == ("earned", "recorded")
+
+
 def test_recording_changes_no_decision_of_a_person(live: Goal, clock: Traveller) -> None:
     end(live, clock)
     decided = {"settlement.state": "refund_due", "settlement.decided_by": "mei"}
@@ -107,6 +123,18 @@ def test_show_that_is_ended_early_is_in_question(
     clock.shift(timedelta(seconds=30))
     assert client.post(f"/sessions/{session.pk}/end").status == 200
     assert (verdict(live), settle_performances()) == (("in_question", "ended_early"), "proven 0, former 0")
+
+
+@pytest.mark.parametrize("path", ["/goals/{show}/end", "/sessions/{session}/end"])
+def test_show_that_is_ended_after_its_full_length_is_earned(
+    live: Goal, streamer: User, session: Session, clock: Traveller, path: str
+) -> None:
+    client = ApiClient(streamer)
+    clock.move_to(NBF + timedelta(milliseconds=10))
+    client.post(f"/goals/{live.pk}/start")
+    clock.shift(timedelta(seconds=60, milliseconds=500))  # its last second has begun, because its start was rounded up
+    assert client.post(path.format(show=live.pk, session=session.pk)).status == 200
+    assert verdict(live) == ("earned", "performed")
 
 
 @pytest.mark.parametrize(
