@@ -1,6 +1,6 @@
 """The admin's confirmation pages, and the form field for a reason."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 from django import forms
@@ -20,6 +20,7 @@ BACK = _("No, take me back")
 READ_BY_STAFF = _("Only staff can read it, in the list of changes.")
 READ_BY_STREAMER = _("The streamer can read it on the timeline.")
 OPTIONAL = _("Optional.")
+CHANGED = _("The list has changed since you opened the page. Please check it again.")
 
 # The breadcrumbs of a page: URLs with their names.
 Crumbs = Sequence[tuple[str, Any]]
@@ -48,6 +49,38 @@ class ReasonForm(forms.Form):
     """A reason, which may be empty."""
 
     reason = reason_field(READ_BY_STAFF, required=False)
+
+
+class TellingForm(forms.Form):
+    """A form about things that its page lists, such as shows. The hidden field names the things that were listed.
+
+    If the answer is about a thing that is new, or has changed meanwhile, the page must ask again.
+    """
+
+    told = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: Any, *, things: Iterable[str]) -> None:
+        super().__init__(data)
+        self.things = list(things)
+        self.initial = {**self.initial, "told": " ".join(self.things)}
+
+    def is_confirmed(self) -> bool:
+        """Tell whether the form is valid, and its page has listed everything that the answer is about.
+
+        If only the latter is missing, the form gets an error that asks the person to look again.
+        """
+        if not self.is_valid():
+            return False
+        if set(self.concerned()) <= set(self.cleaned_data["told"].split()):
+            return True
+        posted: Any = self.data
+        self.data = {**posted.dict(), "told": " ".join(self.things)}
+        self.add_error(None, CHANGED)
+        return False
+
+    def concerned(self) -> Iterable[str]:
+        """Return the things that the answer is about."""
+        return self.things
 
 
 def ask_page(

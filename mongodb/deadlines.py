@@ -52,6 +52,11 @@ def end_of(seconds: float) -> float:
     return min(_deadline.get(), time.monotonic() + seconds)
 
 
+def seconds_left() -> float:
+    """Return the seconds until the deadline; infinity if there is none."""
+    return _deadline.get() - time.monotonic()
+
+
 def apart_from_deadline(function: Callable[[], T]) -> T:
     """Call the function in an empty context, where no deadline applies."""
     return Context().run(function)

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from django import forms
 from django.contrib import admin, messages
@@ -13,10 +14,11 @@ from django.utils.text import capfirst
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
-from api.asking import READ_BY_STREAMER, ask_page, reason_field
+from api.asking import READ_BY_STREAMER, TellingForm, ask_page, reason_field
 from api.audit import author
 from config import clock
 from config.errors import ProductError
+from goals.holding import is_held
 from goals.models import Goal
 from goals.states import SCHEDULED
 from mongodb.transactions import run_in_transaction
@@ -26,17 +28,20 @@ from showgoals.models import ShowGoal
 # A person who has to cancel more shows does so in several steps, with a list to check in each.
 MOST_AT_ONCE = 20
 CONFIRMED = "confirmed"
+HELD = gettext_lazy(
+    "It was due before the restoration. If it was performed, do not cancel it: its payments would go back."
+)
 
 
-class CancelShowsForm(forms.Form):
+class CancelShowsForm(TellingForm):
     """The number of the shows, typed by the person, and the reason."""
 
     count = forms.IntegerField(label=gettext_lazy("Type the number of shows"))
     reason = reason_field(READ_BY_STREAMER, required=True)
 
-    def __init__(self, data: object = None, *, shows: int) -> None:
-        super().__init__(data)  # type: ignore[arg-type]
-        self._shows = shows
+    def __init__(self, data: Any, *, shows: Sequence[ShowGoal]) -> None:
+        super().__init__(data, things=[f"{show.pk}:{show.version}" for show in shows])
+        self._shows = len(shows)
 
     def clean_count(self) -> int:
         """Refuse a number that is not the number of shows in the list."""
@@ -60,8 +65,8 @@ def cancel_selected(
         goals.message_user(request, text % {"most": MOST_AT_ONCE}, messages.ERROR)
         return None
     shows = [goal for goal in selected if isinstance(goal, ShowGoal) and SCHEDULED.holds(goal)]
-    form = CancelShowsForm(request.POST if CONFIRMED in request.POST else None, shows=len(shows))
-    if form.is_valid():
+    form = CancelShowsForm(request.POST if CONFIRMED in request.POST else None, shows=shows)
+    if form.is_confirmed():
         for show in shows:
             _cancel(goals, request, show, reason=form.cleaned_data["reason"])
         return None
@@ -72,9 +77,9 @@ def cancel_selected(
 
 
 def _cancel(goals: admin.ModelAdmin[Goal], request: HttpRequest, show: Goal, *, reason: str) -> None:
-    cancel_it = partial(cancel_show_goal, str(show.pk), now=clock.now(), by=author(request.user), reason=reason)
+    why: dict[str, Any] = {"by": author(request.user), "reason": reason, "if_version": show.version}
     try:
-        run_in_transaction(cancel_it)
+        run_in_transaction(partial(cancel_show_goal, str(show.pk), now=clock.now(), **why))
     except ProductError as error:
         goals.message_user(request, f"{show}: {error.detail}", messages.ERROR)
     else:
@@ -91,7 +96,7 @@ def _page(
 ) -> HttpResponse:
     funding = [show.context.funding_goal_id for show in shows if show.context.funding_goal_id]
     payers = {str(goal.pk): goal.payers or 0 for goal in Goal.objects.filter(pk__in=funding).only("payers")}
-    rows = [(show, payers.get(show.context.funding_goal_id or "", 0)) for show in shows]
+    rows = [(show, payers.get(show.context.funding_goal_id or "", 0), is_held(str(show.pk))) for show in shows]
     return ask_page(
         request,
         form,
@@ -101,6 +106,7 @@ def _page(
         template="admin/goals/goal/cancel_selected.html",
         columns=(_("title"), _("Starts at"), _("payers")),
         rows=rows,
+        held=HELD,
         checkbox=ACTION_CHECKBOX_NAME,
         confirmed=CONFIRMED,
     )

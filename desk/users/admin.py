@@ -23,7 +23,7 @@ from config.errors import ProductError
 from desk.buttons.views import may_look
 from desk.finding import MOST_USERS_LISTED, find_users
 from desk.users.deactivating import deactivate, reactivate
-from desk.users.forms import END, REVOKE, DeactivateForm
+from desk.users.forms import END, DeactivateForm
 from desk.users.hanging import Hanging, Unfinished, hanging_on, keys_made_by, latest_payments
 
 PERMISSION = "auth.change_user"
@@ -47,6 +47,8 @@ KEYS = _("The user has made keys for servers, which stay valid without the accou
 MORE = _("There is more. Type more of the name.")
 ALREADY_DEACTIVATED = _("User %s was deactivated already. Nothing was changed.")
 ALREADY_ACTIVE = _("User %s was active already. Nothing was changed.")
+END_SESSIONS = _("End live sessions")
+SESSIONS_LEFT = _("Sessions that are still live, because there was no time left: %(count)s. Press the button again.")
 ITSELF = _("You can't deactivate yourself.")
 BREAK = mark_safe("<br>")
 NOTHING = mark_safe("-")
@@ -108,9 +110,12 @@ class UserDeskAdmin(AccountAdmin):
         """Show the button that fits the account."""
         user: User | None = kwargs.get("obj")
         if user is not None and self.has_change_permission(request, user):
-            name, label = ("deactivate", DEACTIVATE) if user.is_active else ("reactivate", REACTIVATE)
-            url = reverse(f"admin:auth_user_{name}", args=[user.pk])
-            context["object_actions"] = [{"label": label, "url": url}]
+            buttons = [("deactivate", DEACTIVATE) if user.is_active else ("reactivate", REACTIVATE)]
+            if not user.is_active and may(request, CANCEL_PERMISSION) and _hanging(user).sessions:
+                buttons.append(("deactivate", END_SESSIONS))
+            context["object_actions"] = [
+                {"label": label, "url": reverse(f"admin:auth_user_{name}", args=[user.pk])} for name, label in buttons
+            ]
         return super().render_change_form(request, context, *args, **kwargs)
 
     def deactivate_page(self, request: HttpRequest, object_id: str) -> HttpResponse:
@@ -119,27 +124,30 @@ class UserDeskAdmin(AccountAdmin):
         if user is None or user.pk == request.user.pk:
             return self._refuse(request, user)
         hanging, keys = hanging_on(user, now=clock.now()), keys_made_by(user)
-        asks_for_keys, may_end = bool(keys) and may(request, KEYS_PERMISSION), may(request, CANCEL_PERMISSION)
+        may_end, may_revoke = may(request, CANCEL_PERMISSION), may(request, KEYS_PERMISSION)
         if request.POST.get("sessions") == END and not may_end:
             raise PermissionDenied
-        form = DeactivateForm(_posted(request), has_sessions=bool(hanging.sessions) and may_end, has_keys=asks_for_keys)
-        if not form.is_valid():
+        form = DeactivateForm(_posted(request), hanging=hanging, keys=keys, may_end=may_end, may_revoke=may_revoke)
+        if not form.is_confirmed():
             texts = {"title": DEACTIVATE, "question": DEACTIVATION, "keys_label": KEYS, "keys": keys}
             texts["go_on"] = "" if may_end else GO_ON
             return self._ask(request, user, form, hanging=hanging, **texts)
-        wanted = {
-            "end_sessions": form.cleaned_data.get("sessions") == END,
-            "revoke_keys": form.cleaned_data.get("keys") == REVOKE,
+        wanted: dict[str, Any] = {
+            "sessions": hanging.sessions if form.ends_sessions else [],
+            "keys": keys if form.revokes_keys else [],
         }
         try:
-            was_active = deactivate(
+            done = deactivate(
                 user, **wanted, by=author(request.user), reason=form.cleaned_data["reason"], now=clock.now()
             )
         except ProductError as error:
             self.message_user(request, str(error.detail), messages.ERROR)
-        else:
-            is_done = was_active or any(wanted.values())
-            self._report(request, user, _("User %s is deactivated.") if is_done else ALREADY_DEACTIVATED)
+            return HttpResponseRedirect(_page_of(user))
+        is_done = done.was_active or any(wanted.values())
+        self._report(request, user, _("User %s is deactivated.") if is_done else ALREADY_DEACTIVATED)
+        if done.sessions_left:
+            self.message_user(request, SESSIONS_LEFT % {"count": done.sessions_left}, messages.ERROR)
+            return HttpResponseRedirect(request.path)
         return HttpResponseRedirect(_page_of(user))
 
     def reactivate_page(self, request: HttpRequest, object_id: str) -> HttpResponse:

@@ -1,5 +1,7 @@
 """The use cases that deactivate and reactivate a user."""
 
+from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -7,30 +9,47 @@ from django.contrib.auth.models import User
 
 from api.accounts import set_active
 from api.audit import Author, record_change
+from api.models import ServerKey
 from api.server_keys import revoke
-from desk.users.hanging import hanging_on, keys_made_by
+from mongodb.deadlines import seconds_left
 from mongodb.transactions import run_in_transaction
+from sessions_app.models import Session
 from showgoals.session_end import end_session
 
+# A session with as many goals as it can have ends within this time, even if a round-trip to MongoDB takes 5 ms.
+SESSION_SECONDS = 2.5
 
-def deactivate(user: User, *, end_sessions: bool, revoke_keys: bool, by: Author, reason: str, now: datetime) -> bool:
-    """Deactivate the user, then revoke keys and end live sessions if asked. Return whether the user was active.
+
+@dataclass(frozen=True, slots=True)
+class Deactivated:
+    """What a deactivation has done: whether the user was active, and how many sessions were left for another call."""
+
+    was_active: bool
+    sessions_left: int
+
+
+def deactivate(
+    user: User, *, sessions: Sequence[Session], keys: Sequence[ServerKey], by: Author, reason: str, now: datetime
+) -> Deactivated:
+    """Deactivate the user, then revoke these keys and end these live sessions of the user.
 
     The user is deactivated first, and so can't open another session or make another key. Each session ends in a
-    transaction of its own. If a transaction fails, the caller can call this function again. Idempotent.
+    transaction of its own. After the first session, none is begun that might not end before the request's deadline. The
+    caller can call this function again, with the sessions that are left. Idempotent.
     """
     was_active = run_in_transaction(partial(set_active, user, to=False, by=by, reason=reason))
-    if revoke_keys:
-        run_in_transaction(partial(_revoke_keys, user, by=by, reason=reason))
-    if end_sessions:
-        for session in hanging_on(user, now=now).sessions:
-            end = partial(end_session, str(session.pk), cancel_shows=True, now=now, by=by, reason=reason)
-            run_in_transaction(end)
-    return was_active
+    if keys:
+        run_in_transaction(partial(_revoke_keys, user, keys, by=by, reason=reason))
+    for ended, session in enumerate(sessions):
+        if ended and seconds_left() < SESSION_SECONDS:
+            return Deactivated(was_active, len(sessions) - ended)
+        end = partial(end_session, str(session.pk), cancel_shows=True, now=now, by=by, reason=reason)
+        run_in_transaction(end)
+    return Deactivated(was_active, 0)
 
 
-def _revoke_keys(user: User, *, by: Author, reason: str) -> None:
-    for key in revoke(keys_made_by(user)):
+def _revoke_keys(user: User, keys: Sequence[ServerKey], *, by: Author, reason: str) -> None:
+    for key in revoke(keys):
         record_change("revoke", key, by=by, reason=reason, about=[str(user.pk)])
 
 

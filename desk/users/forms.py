@@ -1,18 +1,22 @@
 """The form that deactivates a user."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from api.asking import ReasonForm
+from api.asking import READ_BY_STAFF, TellingForm, reason_field
+from api.models import ServerKey
+from desk.users.hanging import Hanging
 
 KEEP, END, REVOKE = "keep", "end", "revoke"
 
 
-class DeactivateForm(ReasonForm):
+class DeactivateForm(TellingForm):
     """Asks for the reason. If there are live sessions or keys for servers, it also asks what becomes of them."""
 
+    reason = reason_field(READ_BY_STAFF, required=False)
     sessions = forms.ChoiceField(
         label=_("What becomes of them?"),
         widget=forms.RadioSelect,
@@ -31,8 +35,28 @@ class DeactivateForm(ReasonForm):
     )
     field_order = ("sessions", "keys", "reason")
 
-    def __init__(self, data: Any, *, has_sessions: bool, has_keys: bool) -> None:
-        super().__init__(data)
-        for name, is_asked in (("sessions", has_sessions), ("keys", has_keys)):
-            if not is_asked:
-                del self.fields[name]
+    def __init__(
+        self, data: Any, *, hanging: Hanging, keys: Sequence[ServerKey], may_end: bool, may_revoke: bool
+    ) -> None:
+        goals = [f"{each.goal.pk}:{each.status}" for each in hanging.goals]
+        self._of_sessions = [*(str(session.pk) for session in hanging.sessions), *goals]
+        self._of_keys = [str(key.pk) for key in keys]
+        super().__init__(data, things=[*self._of_sessions, *self._of_keys])
+        if not (hanging.sessions and may_end):
+            del self.fields["sessions"]
+        if not (keys and may_revoke):
+            del self.fields["keys"]
+
+    @property
+    def ends_sessions(self) -> bool:
+        """Whether the live sessions are to end."""
+        return bool(self.cleaned_data.get("sessions") == END)
+
+    @property
+    def revokes_keys(self) -> bool:
+        """Whether the keys are to be revoked."""
+        return bool(self.cleaned_data.get("keys") == REVOKE)
+
+    def concerned(self) -> list[str]:
+        """Return the ids of what is to end or to be revoked."""
+        return (self._of_sessions if self.ends_sessions else []) + (self._of_keys if self.revokes_keys else [])

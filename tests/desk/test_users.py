@@ -60,6 +60,12 @@ def records() -> list[tuple[str, dict[str, Any], dict[str, Any], str]]:
     return [(each["action"], each["before"], each["after"], each["reason"]) for each in stored("change_records")]
 
 
+def answer(browser: Client, user: User, **fields: str) -> Any:
+    """Fill in the page that deactivates the user, and send it."""
+    told = browser.get(page(user, "deactivate/")).context["form"]["told"].value()
+    return browser.post(page(user, "deactivate/"), {"told": told, **fields}, follow=True)
+
+
 def test_page_says_what_is_live_and_paid(browser: Client, streamer: User, viewer: User, show: Goal) -> None:
     ContributionFactory(funding_goal=ShowFundingGoalFactory(), viewer=streamer, amount=77)
 
@@ -113,7 +119,7 @@ def test_keys_of_a_deactivated_user_stay_valid_or_are_revoked(boss: User, choice
     assert named == ["Old", "Tickets"]
     assert list(browser.post(page(maker, "deactivate/"), {"reason": ""}).context["form"].errors) == ["keys"]
 
-    browser.post(page(maker, "deactivate/"), {"keys": choice, "reason": "Has left."})
+    answer(browser, maker, keys=choice, reason="Has left.")
 
     found = ServerKey.objects.exclude(revoked_at=None).exclude(name="Gone")
     assert {key.name for key in found} == revoked
@@ -145,7 +151,7 @@ def test_streamer_with_a_waiting_show_needs_an_answer_what_becomes_of_it(
 def test_shows_of_a_deactivated_streamer_go_on_or_are_cancelled(
     browser: Client, streamer: User, show: Goal, choice: str, statuses: set[str]
 ) -> None:
-    browser.post(page(streamer, "deactivate/"), {"sessions": choice, "reason": "Fraud."})
+    answer(browser, streamer, sessions=choice, reason="Fraud.")
 
     assert not User.objects.get(pk=streamer.pk).is_active
     assert {Goal.objects.get(pk=show.pk).status(NOW).value} == statuses
@@ -155,10 +161,43 @@ def test_shows_of_a_deactivated_streamer_go_on_or_are_cancelled(
 
 
 def test_interrupted_ending_can_be_repeated(browser: Client, streamer: User, show: Goal) -> None:
-    browser.post(page(streamer, "deactivate/"), {"sessions": "keep"})
-    browser.post(page(streamer, "deactivate/"), {"sessions": "end"})
+    answer(browser, streamer, sessions="keep")
+    assert "End live sessions" in browser.get(page(streamer)).content.decode()
+    answer(browser, streamer, sessions="end")
+    assert "End live sessions" not in browser.get(page(streamer)).content.decode()
 
     assert [action for action, *_rest in records()] == ["deactivate", "cancel_show_goal", "end_session"]
+
+
+def test_session_that_the_page_has_not_listed_does_not_end(
+    browser: Client, streamer: User, show: Goal, viewer: User
+) -> None:
+    told = browser.get(page(streamer, "deactivate/")).context["form"]["told"].value()
+    new = SessionFactory(user=streamer)
+    before = everything_stored()
+
+    again = answer(browser, streamer, sessions="end", told=told)
+
+    assert "The list has changed since you opened the page." in again.content.decode()
+    assert reverse("admin:sessions_app_session_change", args=[new.pk]) in again.content.decode()
+    assert everything_stored() == before
+    answer(browser, streamer, sessions="end", told=again.context["form"]["told"].value())
+    assert not User.objects.get(pk=streamer.pk).is_active
+    assert {session.status for session in Session.objects.all()} == {"ended"}
+
+
+def test_sessions_for_which_no_time_is_left_are_said_and_end_later(
+    browser: Client, streamer: User, show: Goal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for _number in range(2):
+        SessionFactory(user=streamer)
+    monkeypatch.setattr("desk.users.deactivating.SESSION_SECONDS", 60)
+
+    left = [messages(answer(browser, streamer, sessions="end"))[1:] for _time in range(3)]
+
+    text = "Sessions that are still live, because there was no time left: {}. Press the button again."
+    assert left == [[text.format(2)], [text.format(1)], []]
+    assert {session.status for session in Session.objects.all()} == {"ended"}
 
 
 def test_double_submit_and_two_people_at_once_deactivate_once(boss: User, viewer: User) -> None:

@@ -9,6 +9,7 @@ from django.test import Client
 
 from goals.models import Goal
 from goals.tasks import activate_goal
+from mongodb.collections import collection
 from sessions_app.models import Session
 from showgoals.admin_cancelling import MOST_AT_ONCE
 from tests.factories.client import ApiClient
@@ -38,8 +39,15 @@ def cancel(admin: Client, *goals: Goal, **fields: str) -> Any:
     return admin.post(LIST, body, follow=True)
 
 
-def confirm(admin: Client, *goals: Goal, count: int, reason: str = "The drums are lost.") -> Any:
-    return cancel(admin, *goals, confirmed="yes", count=str(count), reason=reason)
+def confirm(admin: Client, *goals: Goal, count: int, reason: str = "The drums are lost.", told: str = "") -> Any:
+    told = told or told_by(cancel(admin, *goals))
+    return cancel(admin, *goals, confirmed="yes", count=str(count), reason=reason, told=told)
+
+
+def told_by(page: Any) -> str:
+    """Return the hidden field that says which shows the page has listed."""
+    form = page.context.get("form")
+    return str(form["told"].value()) if form else ""
 
 
 def statuses(goals: Sequence[Goal]) -> set[str]:
@@ -105,6 +113,29 @@ def test_list_is_shown_again_if_a_show_has_started_meanwhile(
     assert "The list has 1." in response.content.decode()
     assert messages(response) == [f"{shows[0]}: It is live."]
     assert stored(shows[1]).status(NOW) == "scheduled"
+
+
+def test_list_is_shown_again_if_a_show_was_moved_meanwhile(
+    admin: Client, shows: list[Goal], streamer_client: ApiClient
+) -> None:
+    told = told_by(cancel(admin, *shows))
+    streamer_client.patch(f"/goals/{shows[0].pk}", {"nbf": int((NOW + 30 * HOUR).timestamp())})
+
+    again = confirm(admin, *shows, count=2, told=told)
+
+    assert "The list has changed since you opened the page." in again.content.decode()
+    assert f"{NOW + 30 * HOUR:%Y-%m-%d %H:%M:%S} UTC" in again.content.decode()
+    assert statuses(shows) == {"scheduled"}
+    confirm(admin, *shows, count=2, told=told_by(again))
+    assert statuses(shows) == {"cancelled"}
+
+
+def test_page_warns_of_a_held_show(admin: Client, shows: list[Goal]) -> None:
+    collection("goals").update_one({"_id": shows[0].pk}, {"$set": {"nbf": NOW - HOUR, "held_nbf": NOW - HOUR}})
+
+    text = cancel(admin, *shows).content.decode()
+
+    assert text.count("If it was performed, do not cancel it: its payments would go back.") == 1
 
 
 def test_what_is_no_show_is_named(admin: Client, shows: list[Goal]) -> None:
