@@ -60,6 +60,7 @@ _COMMANDS = {
     "done_end": _("The show has ended."),
     "done_send_again": _("{events} events are being sent again."),
     "done_send_nothing": _("There is nothing to send again: everybody was told."),
+    "error_precondition_failed": _("The show has changed meanwhile. Look again, then press again."),
     "error_show_overlaps": _("You already have another show at that time."),
     "error_already_started": _("The show has already started."),
     "error_already_ended": _("The show is already over."),

@@ -159,7 +159,10 @@ class GoalChanges(ApiViewSet):
 
 
 def goal_etag(goal: Goal) -> str:
-    """Return the tag of the goal's representation, which changes with the version, the progress and the status."""
+    """Return the tag of the goal's representation, which changes with the version, the progress and the status.
+
+    clients/js/streamer.js makes the same tag from what it has read and heard, so change both together.
+    """
     return etag(goal.version, goal.progress, goal.status(clock.now()).value)
 
 

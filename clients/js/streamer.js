@@ -139,12 +139,25 @@ export class Streamer extends Client {
    * @param {Data} [body]
    */
   async order(what, body = {}) {
-    this.#take(await this.api.postOnce(`/goals/${this.#showId()}/${what}`, body));
+    this.#take(await this.api.postOnce(`/goals/${this.#show().id}/${what}`, body));
   }
 
-  /** @param {number} nbf */
+  /**
+   * Move the show, or bring a cancelled show back. Throw an ApiError with the status 412 if the show is no longer as in
+   * the picture; the picture is then up to date.
+   *
+   * @param {number} nbf
+   */
   async move(nbf) {
-    this.#take(await this.api.post(`/goals/${this.#showId()}`, { nbf }, {}, "PATCH"));
+    const show = this.#show();
+    const path = `/goals/${show.id}`;
+    try {
+      // Without If-Match, moving a show that was cancelled a moment ago would bring it back.
+      this.#take(await this.api.post(path, { nbf }, { "If-Match": etagOf(show) }, "PATCH"));
+    } catch (error) {
+      if (error instanceof ApiError && error.status === 412) this.#take(await this.api.get(path));
+      throw error;
+    }
   }
 
   async closeFunding() {
@@ -159,7 +172,7 @@ export class Streamer extends Client {
    */
   async redeliver(viewerId) {
     const body = viewerId === undefined ? {} : { viewer_id: viewerId };
-    const { events } = await this.api.postOnce(`/goals/${this.#showId()}/redeliver`, body);
+    const { events } = await this.api.postOnce(`/goals/${this.#show().id}/redeliver`, body);
     this.#beBusy();
     this.tick();
     return events;
@@ -176,10 +189,10 @@ export class Streamer extends Client {
     this.#busyUntil = performance.now() + BUSY_MS;
   }
 
-  #showId() {
+  #show() {
     const show = this.#pair()?.show;
     if (!show) throw new ApiError(404, "goal_not_found", "There is no show.");
-    return show.id;
+    return show;
   }
 
   /** @returns {Pair | null} */
@@ -220,4 +233,14 @@ export class Streamer extends Client {
  */
 function hasJustStarted({ status, nbf, context }, now) {
   return status === "live" && now - (context.started ?? nbf ?? 0) < BUSY_MS / SECOND_MS;
+}
+
+/**
+ * Return the ETag that `GET /goals/{id}` has while the goal is as it is known. It is not kept from an answer, because
+ * lists of goals and events contain no ETags.
+ *
+ * @param {Goal} goal
+ */
+function etagOf({ version, progress, status }) {
+  return `"${version}-${progress}-${status}"`;
 }

@@ -115,6 +115,39 @@ def test_streamer_cancels_and_brings_back(pages: PagesSite) -> None:
     screen.await_countdown(lambda: nbf + 1200)
 
 
+def test_outdated_page_neither_revives_nor_moves_the_show(pages: PagesSite) -> None:
+    show = pages.site.create_show(starts_in_seconds=600)
+    screen = pages.perform(show.goal_id)
+    screen.await_text("connection", "Connected.")
+    await_readings(screen, 2)  # the second one is of what was missed before the page listened
+
+    with pages.site.paused_qcluster():  # no event reaches the page
+        pages.site.api.post(f"/goals/{show.goal_id}/cancel", {}, wanted=200)
+        assert screen.sees("state") == "Waiting"
+        screen.click("[data-minutes='5']")
+        screen.await_text("answer", str(STREAMERS_TEXTS["error_precondition_failed"]))
+        assert (screen.sees("state"), screen.buttons()) == ("Cancelled", ["5 min", "10 min", "20 min"])
+        assert pages.site.api.get(f"/goals/{show.goal_id}")["status"] == "cancelled"
+
+        nbf = pages.site.move_show(show, starts_in_seconds=1200).nbf
+        assert screen.sees("state") == "Cancelled"
+        screen.click("[data-minutes='5']")
+        screen.await_text("state", "Waiting")
+        screen.await_text("answer", str(STREAMERS_TEXTS["error_precondition_failed"]))
+        assert pages.site.api.get(f"/goals/{show.goal_id}")["nbf"] == nbf
+
+        screen.click("[data-minutes='5']")
+        screen.await_text("answer", str(STREAMERS_TEXTS["done_move"]))
+        assert pages.site.api.get(f"/goals/{show.goal_id}")["nbf"] == nbf + 300
+
+
+def await_readings(screen: Screen, count: int) -> None:
+    """Wait until the page has read the goals of the session this often."""
+    read = "performance.getEntriesByType('resource').filter(({ name }) => name.includes('/goals?')).length"
+    wait_until(lambda: bool(screen.page.evaluate(read) >= count))
+    assert screen.page.evaluate(read) >= count
+
+
 def test_page_offers_nothing_that_the_server_would_refuse(pages: PagesSite) -> None:
     show = pages.site.create_show(starts_in_seconds=600)
     opened_before = pages.perform(show.goal_id)
