@@ -43,12 +43,16 @@ _COMMANDS = {
     "cancel_title": _("Cancel the show?"),
     "cancel_text": _("{count} payers will be told that it is off. For a while, you can still bring it back."),
     "cancel_text_one": _("One payer will be told that it is off. For a while, you can still bring it back."),
+    "cancel_text_uncounted": _("Your payers will be told that it is off. For a while, you can still bring it back."),
     "end": _("End the show"),
     "end_title": _("End the show now?"),
     "end_text": _(
         "It ends for all {count} payers before its time. A person decides later what becomes of the payments."
     ),
     "end_text_one": _("It ends for its one payer before its time. A person decides later what becomes of the payment."),
+    "end_text_uncounted": _(
+        "It ends for all payers before its time. A person decides later what becomes of the payments."
+    ),
     "keep": _("No, keep the show"),
     "send_again": _("Send again"),
     "sending": _("One moment ..."),

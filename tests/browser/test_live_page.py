@@ -26,6 +26,12 @@ pytestmark = [
 ]
 
 PAYERS = 250
+UNKNOWN = "\N{EN DASH}"
+# No answer comes to the calls that say how many payers there are.
+NEVER_COUNTED = """
+const { fetch: answered } = window;
+window.fetch = (url, ...rest) => url.includes("/deliveries") ? new Promise(() => {}) : answered(url, ...rest);
+"""
 COUNTS = ("viewers", "delivered-count", "received-count", "fetched-count", "told")
 
 
@@ -146,6 +152,22 @@ def await_readings(screen: Screen, count: int) -> None:
     read = "performance.getEntriesByType('resource').filter(({ name }) => name.includes('/goals?')).length"
     wait_until(lambda: bool(screen.page.evaluate(read) >= count))
     assert screen.page.evaluate(read) >= count
+
+
+def test_page_names_no_number_of_payers_before_it_knows_it(pages: PagesSite) -> None:
+    show = pages.site.create_show(starts_in_seconds=600)
+    screen = pages.open(f"/shows/{show.goal_id}")
+    screen.page.evaluate(NEVER_COUNTED)
+    screen.sign_in(pages.site.shown["streamer"]["username"], pages.password)
+    screen.await_text("state", "Waiting")
+
+    screen.click("#cancel")
+    assert screen.seen("viewers", "ask-text") == (UNKNOWN, str(STREAMERS_TEXTS["cancel_text_uncounted"]))
+    screen.click("#ask button[value=no]")
+    pages.site.move_show(show, starts_in_seconds=2)
+    screen.await_text("state", "Live")
+    screen.click("#end")
+    assert screen.seen("viewers", "ask-text") == (UNKNOWN, str(STREAMERS_TEXTS["end_text_uncounted"]))
 
 
 def test_page_offers_nothing_that_the_server_would_refuse(pages: PagesSite) -> None:

@@ -29,7 +29,8 @@ const STEPS = {
 /** @type {ReturnType<typeof streamer>} */
 let client;
 let isBusy = false;
-let payers = 0;
+/** @type {number | null} Null while the number is not known. */
+let payers = null;
 /** @type {{ id: string, end: number | null, state: string } | null} */
 let before = null;
 let answeredIn = "";
@@ -116,12 +117,11 @@ function showCommands({ state, reason, show: goal }) {
 
 /** @param {StreamerPicture} picture */
 function showCounts({ state, show: goal, funding, deliveries, settlement }) {
-  const known = deliveries?.viewers ?? funding?.payers ?? settlement?.payers;
-  const all = known ?? 0;
-  payers = all;
+  payers = deliveries?.viewers ?? funding?.payers ?? settlement?.payers ?? null;
+  const all = payers ?? 0;
   const hasStarted = goal?.status === "live" || goal?.status === "ended";
   show("counts", hasStarted || state === "waiting");
-  put("viewers", known === undefined || known === null ? "–" : number(all));
+  put("viewers", payers === null ? "–" : number(payers));
   const { sd, preview, received, credentials_fetched } = deliveries ?? { sd: {}, preview: {}, received: 0, credentials_fetched: 0 };
   const counts = { delivered: sd.sent ?? 0, received, fetched: credentials_fetched };
   for (const [id, count] of Object.entries(counts)) {
@@ -219,7 +219,7 @@ function keepFocus() {
 function ask(what, command) {
   const dialog = /** @type {HTMLDialogElement} */ ($("ask"));
   put("ask-title", say(`${what}_title`));
-  put("ask-text", sayCount(`${what}_text`, payers));
+  put("ask-text", payers === null ? say(`${what}_text_uncounted`) : sayCount(`${what}_text`, payers));
   put("ask-yes", say(what));
   dialog.returnValue = "";
   dialog.onclose = () => {
