@@ -1,6 +1,7 @@
 """Cancels goals that have not started, on request or because it is too late to start them."""
 
 import logging
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
@@ -44,10 +45,10 @@ def oldest_startable(now: datetime) -> datetime:
     return now - timedelta(seconds=settings.START_GRACE)
 
 
-def cancel_missed(*, now: datetime) -> int:
+def cancel_missed(*, now: datetime, until: float) -> int:
     """Cancel the goals that were missed, each in a transaction of its own. Return how many were cancelled.
 
-    At most CANCELLED_AT_ONCE goals of each kind are cancelled.
+    At most CANCELLED_AT_ONCE goals of each kind are cancelled. Begin no further goal after the monotonic time `until`.
     """
     alone = {"nbf": {"$lt": oldest_startable(now)}, "_id": {"$nin": list(suspects.now())}, **NOT_HELD}
     missed = 0
@@ -55,6 +56,8 @@ def cancel_missed(*, now: datetime) -> int:
         late = collection("goals").find({**SCHEDULED.condition(kind), **alone}, {"_id": True})
         for goal in late.sort("nbf", 1).limit(CANCELLED_AT_ONCE):
             missed += unless_it_fails(goal["_id"], partial(cancel_if_missed, goal["_id"], now=now))
+            if time.monotonic() >= until:
+                return missed
     return missed
 
 

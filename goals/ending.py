@@ -1,5 +1,6 @@
 """Ends goals: a show when its payers' access ends, and a funding goal at its `exp`."""
 
+import time
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 from functools import partial
@@ -64,16 +65,19 @@ def end_goal(goal: Goal, *, ended_at: datetime) -> None:
     announce(goal_ended, GoalEnded.of(ended))
 
 
-def end_overdue(*, before: datetime) -> int:
+def end_overdue(*, before: datetime, until: float) -> int:
     """End each goal that should have ended earlier than `before`, each in a transaction of its own.
 
-    Return how many were ended. If a goal can't be ended, the error is logged and the goal is skipped for a minute, so
-    that all other goals still end.
+    Return how many were ended. Begin no further goal after the monotonic time `until`. If a goal can't be ended, the
+    error is logged and the goal is skipped for a minute, so that all other goals still end.
     """
     ended, seen = 0, set[ObjectId]()
     while late := overdue_ends(before=before, leave_out=seen | suspects.now()):
         seen.update(late)
-        ended += sum(unless_it_fails(goal_id, partial(_ends, goal_id, before=before)) for goal_id in late)
+        for goal_id in late:
+            ended += unless_it_fails(goal_id, partial(_ends, goal_id, before=before))
+            if time.monotonic() >= until:
+                return ended
     return ended
 
 

@@ -91,12 +91,12 @@ def start_unless_taken(calls: Mapping[ObjectId, Call], *, now: datetime) -> tupl
     return started + also_started, taken + also_taken
 
 
-def overdue(*, before: datetime) -> list[ObjectId]:
+def overdue(*, before: datetime, now: datetime) -> list[ObjectId]:
     """Return the ids of goals that should have started by `before` and have not, at most GOALS_A_LOOK of each kind.
 
-    The caller must have cancelled the goals that were missed.
+    Goals that were missed are left out.
     """
-    alone = {"nbf": {"$lte": before}, "_id": {"$nin": list(suspects.now())}, **NOT_HELD}
+    alone = {"nbf": {"$gte": oldest_startable(now), "$lte": before}, "_id": {"$nin": list(suspects.now())}, **NOT_HELD}
     goals = collection("goals")
     found = [goals.find({**SCHEDULED.condition(kind), **alone}, {"_id": True}) for kind in starting_kinds()]
     return [goal["_id"] for late in found for goal in late.sort("nbf", 1).limit(GOALS_A_LOOK)]

@@ -1,6 +1,7 @@
 """Creates goals, and defines the tasks that start, end and reconcile them."""
 
 import logging
+import time
 from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from functools import partial
@@ -31,6 +32,9 @@ logger = logging.getLogger(__name__)
 
 # A goal that has been due for longer than this is overdue.
 OVERDUE_AFTER = timedelta(seconds=5)
+# A run of the reconciler begins no further work after this time, so that its worker does not count as stuck. It reports
+# what it has done, and the next run continues.
+RUN_SECONDS = 15.0
 FAILING_NAMED = 10
 # A transaction that is writing a goal should be over within this time.
 LOOK_AGAIN_AFTER = timedelta(seconds=0.2)
@@ -112,19 +116,25 @@ def reconcile_goals() -> str:
     """Start and end overdue goals, whose messages were lost or are late.
 
     Goals that were missed are cancelled. A goal that fails does not stop the others. The outcome counts the goals. It
-    names at most FAILING_NAMED of the goals that failed in this process within the last minute.
+    names at most FAILING_NAMED of the goals that failed in this process within the last minute. Starts come first,
+    because people wait for them. After RUN_SECONDS, each step that is left handles one goal, or one batch of starts.
     """
-    now = clock.now()
-    missed = cancel_missed(now=now)
-    started = _start_overdue(before=now - OVERDUE_AFTER, now=now)
-    ended = end_overdue(before=now - OVERDUE_AFTER)
-    for what, count in (("goals.started_by_reconciler", started), ("goals.ended_by_reconciler", ended)):
-        if count:
-            logger.critical("reconciled what=%s count=%s", what, count)
-            count_repairs(what, count)
+    now, until = clock.now(), time.monotonic() + RUN_SECONDS
+    started = _start_overdue(before=now - OVERDUE_AFTER, now=now, until=until)
+    _report("goals.started_by_reconciler", started)
+    missed = cancel_missed(now=now, until=until)
+    ended = end_overdue(before=now - OVERDUE_AFTER, until=until)
+    _report("goals.ended_by_reconciler", ended)
     failing = sorted(str(goal_id) for goal_id in suspects.now())
     outcome = f"started {started}, ended {ended}" + (f", missed {missed}" if missed else "")
     return f"{outcome}, failing {len(failing)}: {' '.join(failing[:FAILING_NAMED])}" if failing else outcome
+
+
+def _report(what: str, count: int) -> None:
+    """Log and count what the reconciler had to put right, if anything."""
+    if count:
+        logger.critical("reconciled what=%s count=%s", what, count)
+        count_repairs(what, count)
 
 
 def _goal(call: Call) -> ObjectId:
@@ -152,11 +162,18 @@ def _end(call: Call) -> str:
     return outcome
 
 
-def _start_overdue(*, before: datetime, now: datetime) -> int:
-    """Start the goals that should have started by `before`. Return how many this call has started."""
+def _start_overdue(*, before: datetime, now: datetime, until: float) -> int:
+    """Start the goals that should have started by `before`. Return how many this call has started.
+
+    Begin no further batch after the monotonic time `until`.
+    """
     count = 0
-    while late := overdue(before=before):
-        started = sum(_start_batch(late[first : first + BATCH], now=now) for first in range(0, len(late), BATCH))
+    while late := overdue(before=before, now=now):
+        started = 0
+        for first in range(0, len(late), BATCH):
+            started += _start_batch(late[first : first + BATCH], now=now)
+            if time.monotonic() >= until:
+                return count + started
         if not started:
             break
         count += started

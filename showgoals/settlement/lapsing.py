@@ -4,6 +4,7 @@ After a funding goal has closed, or after its show was cancelled, it waits for a
 null at all other times. It is also null if an earlier release has closed the goal.
 """
 
+import time
 from collections.abc import Iterable
 from datetime import datetime
 from functools import partial
@@ -120,16 +121,19 @@ def waits_because(funding_goal: Goal) -> LapseReason | None:
     return LapseReason.SHOW_CANCELLED if show is not None and CANCELLED.holds(show) else None
 
 
-def lapse_overdue(*, before: datetime) -> int:
+def lapse_overdue(*, before: datetime, until: float) -> int:
     """Lapse each funding goal that should have lapsed earlier than `before`, each in a transaction of its own.
 
-    Return how many lapsed. If the lapse of a goal fails, the error is logged and the goal is skipped for a minute, so
-    that all other goals lapse.
+    Return how many lapsed. Begin no further goal after the monotonic time `until`. If the lapse of a goal fails, the
+    error is logged and the goal is skipped for a minute, so that all other goals lapse.
     """
     lapsed, seen = 0, set[ObjectId]()
     while late := _overdue(before=before, leave_out=seen | suspects.now()):
         seen.update(late)
-        lapsed += sum(unless_it_fails(goal_id, partial(_lapses, goal_id, now=before)) for goal_id in late)
+        for goal_id in late:
+            lapsed += unless_it_fails(goal_id, partial(_lapses, goal_id, now=before))
+            if time.monotonic() >= until:
+                return lapsed
     return lapsed
 
 

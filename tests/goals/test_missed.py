@@ -45,6 +45,41 @@ def test_reconciler_cancels_missed_shows_and_starts_the_others(clock: Traveller,
     assert [started_announcements(show) for show in (missed, late)] == [0, 1]
 
 
+def test_run_that_takes_long_stops_and_reports_what_it_has_done(
+    clock: Traveller, monkeypatch: pytest.MonkeyPatch, db: None
+) -> None:
+    monkeypatch.setattr("goals.tasks.RUN_SECONDS", 0.0)
+    monkeypatch.setattr("goals.tasks.BATCH", 1)
+    for nbf in (NBF, NBF, NBF + GRACE, NBF + GRACE):
+        ShowGoalFactory(nbf=nbf)
+    clock.move_to(NBF + GRACE + timedelta(seconds=10))
+
+    outcomes = [str(reconcile_goals()) for _run in range(5)]
+
+    assert outcomes == [
+        "started 1, ended 1, missed 1",
+        "started 1, ended 1, missed 1",
+        "started 0, ended 1",
+        "started 0, ended 1",
+        "started 0, ended 0",
+    ]
+    assert {repair["_id"]: repair["count"] for repair in stored("repairs")} == {
+        "goals.started_by_reconciler": 2,
+        "goals.missed": 2,
+        "goals.ended_by_reconciler": 4,
+    }
+
+
+def test_missed_shows_do_not_delay_starts(clock: Traveller, monkeypatch: pytest.MonkeyPatch, db: None) -> None:
+    monkeypatch.setattr("goals.starting.GOALS_A_LOOK", 1)
+    monkeypatch.setattr("goals.cancelling.CANCELLED_AT_ONCE", 1)
+    for nbf in (NBF, NBF, NBF + GRACE):
+        ShowGoalFactory(nbf=nbf)
+    clock.move_to(NBF + GRACE + timedelta(seconds=10))
+
+    assert str(reconcile_goals()).startswith("started 1, ")
+
+
 def test_missed_show_is_revived_like_any_cancelled_show(show: Goal, streamer: User, clock: Traveller) -> None:
     clock.move_to(NBF + GRACE + timedelta(seconds=1))
     activate_goal(str(show.pk), NBF_SECONDS)

@@ -163,7 +163,7 @@ def test_show_that_could_not_start_is_left_alone_for_a_while_then_tried_again(
     goals.update_one({"_id": bad.pk}, {"$set": {"metadata": metadata}})
 
     reconcile_goals()
-    assert overdue(before=NBF) == []
+    assert overdue(before=NBF, now=NBF) == []
     assert [started_announcements(show) for show in (bad, good)] == [0, 1]
     assert caplog.text.count(f"action on goal failed goal={bad.pk}") == 1
 

@@ -158,7 +158,7 @@ def test_start_changes_no_indexed_field(db: None) -> None:
 def test_reconciling(show: Goal) -> None:
     activate(show)
     now = datetime.now(UTC)
-    assert collections_read(lambda: (overdue(before=now), overdue_ends(before=now, leave_out=()))) == ["goals"]
+    assert collections_read(lambda: (overdue(before=now, now=now), overdue_ends(before=now, leave_out=()))) == ["goals"]
 
 
 def test_session_token_view(show: Goal, streamer: User, viewer: User) -> None:

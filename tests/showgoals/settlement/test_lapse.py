@@ -1,5 +1,6 @@
 """A funding goal that gets no show in time lapses once, and its payments are due back."""
 
+import math
 from datetime import timedelta
 from typing import Any
 
@@ -175,6 +176,20 @@ def test_reconciler_lapses_what_messages_have_missed(waiting: Goal, clock: Trave
     assert (repaired["_id"], repaired["count"]) == ("goals.lapsed_by_reconciler", 1)
 
 
+def test_run_that_takes_long_stops_and_reports_what_it_has_done(
+    close: Close, clock: Traveller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("showgoals.settlement.tasks.RUN_SECONDS", 0.0)
+    for _goal in range(2):
+        close(hesitation_countdown=60)
+    clock.move_to(LAPSES_AT + timedelta(seconds=6))
+
+    assert [reconcile_settlements() for _run in range(3)] == ["lapsed 1", "lapsed 1", "lapsed 0"]
+
+    (repaired,) = stored("repairs")
+    assert (repaired["_id"], repaired["count"]) == ("goals.lapsed_by_reconciler", 2)
+
+
 def test_goal_that_fails_does_not_stop_the_others(close: Close, clock: Traveller) -> None:
     broken, healthy = close(hesitation_countdown=60), close(hesitation_countdown=60)
     collection("goals").update_one({"_id": broken.pk}, {"$unset": {"metadata": ""}})
@@ -225,7 +240,7 @@ def test_cancelled_show_can_be_revived_until_its_funding_goal_lapses(
 def test_goal_of_a_missed_show_lapses(waiting: Goal, streamer: User, clock: Traveller) -> None:
     ApiClient(streamer).post("/goals?type=show", show_body(waiting, nbf=SECONDS + 30))
     clock.shift(HOUR + timedelta(seconds=32))
-    assert cancel_missed(now=WHOLE + HOUR + timedelta(seconds=32)) == 1
+    assert cancel_missed(now=WHOLE + HOUR + timedelta(seconds=32), until=math.inf) == 1
     ((args, _lock),) = lapse_messages()
     clock.shift(timedelta(seconds=62))
     assert lapse_funding_goal(*args) == "lapsed"
