@@ -202,7 +202,7 @@ def _test(endpoint: Endpoint, *, by: Author) -> None:
 
 
 def _send_untaken(endpoint: Endpoint, *, by: Author) -> int:
-    return redeliver_untaken(str(endpoint.pk), by=by, now=clock.now())
+    return run_in_transaction(partial(redeliver_untaken, str(endpoint.pk), by=by, now=clock.now()))
 
 
 def _send_again(attempt: Attempt, *, by: Author) -> None:

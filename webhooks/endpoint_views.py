@@ -217,7 +217,7 @@ class EndpointRedeliverView(ApiView):
         event_id = body.validated_data.get("event_id")
         pk, by, now = id_or_404(endpoint_id), author(caller(request)), clock.now()
         if event_id is None:
-            return Response({"events": redeliver_untaken(pk, by=by, now=now)})
+            return Response({"events": run_in_transaction(lambda: redeliver_untaken(pk, by=by, now=now))})
         run_in_transaction(lambda: redeliver(pk, event_id, by=by, now=now))
         return Response({"events": 1})
 

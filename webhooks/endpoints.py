@@ -10,13 +10,14 @@ from config.errors import raises
 from mongodb.collections import collection, connection
 from mongodb.documents import find, insert
 from notifications.receipts import EventNotFound
+from webhooks.backlog import anew
 from webhooks.errors import EndpointDisabled, EndpointNotFound, TooManyEndpoints
 from webhooks.event_list import published_event
 from webhooks.models import DELIVERIES, ENDPOINTS, Endpoint
 from webhooks.outcomes import delivery_id
 from webhooks.publishing import last_place
 from webhooks.signing import new_seed
-from webhooks.tasks import send_again_soon
+from webhooks.tasks import delete_deliveries, queue_untaken, send_again_soon
 
 MOST_ENDPOINTS = 50
 ROTATION = timedelta(hours=24)
@@ -67,10 +68,13 @@ def change_endpoint(endpoint_id: str, changes: dict[str, Any], *, rotate: bool, 
 
 @raises(find_endpoint)
 def delete_endpoint(endpoint_id: str, *, by: Author) -> None:
-    """Delete the endpoint and its deliveries. Its attempts expire. Runs in the caller's transaction."""
+    """Delete the endpoint, and queue the deletion of its deliveries. Its attempts expire.
+
+    Nothing is sent to a deleted endpoint, even while it still has deliveries. Runs in the caller's transaction.
+    """
     endpoint = find_endpoint(endpoint_id)
     collection(ENDPOINTS).delete_one({"_id": endpoint.pk})
-    collection(DELIVERIES).delete_many({"endpoint_id": endpoint.pk})
+    delete_deliveries.enqueue(str(endpoint.pk))
     record_change("delete_endpoint", endpoint, by=by, before=_facts(endpoint))
 
 
@@ -97,16 +101,15 @@ def redeliver(endpoint_id: str, event_id: str, *, by: Author, now: datetime) -> 
 
 @raises(find_endpoint, EndpointDisabled)
 def redeliver_untaken(endpoint_id: str, *, by: Author, now: datetime) -> int:
-    """Queue all events that the endpoint has not taken, even those that were given up. Return their number.
+    """Have a task queue all events that the endpoint has not taken, even those that were given up.
 
-    This runs outside a transaction, because there may be a hundred thousand events. The redelivery is recorded once
-    the events are queued.
+    Return the number of these events. Runs in the caller's transaction.
     """
     endpoint = _enabled(endpoint_id)
-    untaken: int = collection(DELIVERIES).update_many({"endpoint_id": endpoint.pk}, {"$set": _anew(now)}).matched_count
+    untaken: int = collection(DELIVERIES).count_documents({"endpoint_id": endpoint.pk})
     if untaken:
         record_change("redeliver", endpoint, by=by, after={"events": untaken})
-        send_again_soon()
+        queue_untaken.enqueue(str(endpoint.pk), int(now.timestamp() * 1000))
     return untaken
 
 
@@ -134,10 +137,5 @@ def _enabled(endpoint_id: str) -> Endpoint:
 def _due(endpoint: Endpoint, event_id: str, event: dict[str, Any] | None, now: datetime) -> None:
     connection.on_commit(send_again_soon)
     new = {"endpoint_id": endpoint.pk, "event_id": event_id, "event": event}
-    due = {"$set": _anew(now), "$setOnInsert": new}
+    due = {"$set": anew(now), "$setOnInsert": new}
     collection(DELIVERIES).update_one({"_id": delivery_id(endpoint.pk, event_id)}, due, upsert=True)
-
-
-def _anew(now: datetime) -> dict[str, Any]:
-    """Return the fields of a delivery that is due now, and whose pauses begin anew."""
-    return {"next_at": now, "first_at": now, "attempts": 0}

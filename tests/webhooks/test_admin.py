@@ -18,7 +18,7 @@ from tests.factories.endpoints import EndpointFactory
 from tests.factories.goals import ShowFundingGoalFactory
 from tests.factories.people import StaffFactory
 from tests.factories.profiler import profiled
-from tests.webhooks.endpoints import add
+from tests.webhooks.endpoints import add, run_queued
 from tests.webhooks.partner import Partner
 from webhooks.models import Attempt, Endpoint
 from webhooks.outgoing import REFUSED
@@ -72,6 +72,7 @@ def test_staff_disable_enable_and_test_an_endpoint(admin: Client, staff: ApiClie
     assert "Enabled. (1)" in act(admin, ENDPOINTS, "enable", endpoint["id"])
     assert "A test event is on its way. (1)" in act(admin, ENDPOINTS, "send_test_event", endpoint["id"])
     assert "What was not taken is sent again. (1)" in act(admin, ENDPOINTS, "send_untaken", endpoint["id"])
+    run_queued("queue_untaken")
     send_webhooks_again()
 
     (test,) = partner.events()

@@ -9,9 +9,9 @@ from tests.factories.client import ApiClient
 from tests.factories.documents import connection, stored
 from tests.factories.endpoints import EndpointFactory
 from tests.factories.goals import ShowFundingGoalFactory
-from tests.webhooks.endpoints import add, make_due
+from tests.webhooks.endpoints import add, add_deliveries, make_due, run_queued
 from tests.webhooks.partner import Partner, is_genuine
-from webhooks.tasks import publish_events, send_webhooks_again
+from webhooks.tasks import delete_deliveries, publish_events, send_webhooks_again
 
 pytestmark = pytest.mark.django_db
 
@@ -69,9 +69,24 @@ def test_deleted_endpoint_is_not_called(staff: ApiClient, partner: Partner, sess
     make_due()
     send_webhooks_again()
 
-    assert len(partner.calls) == 2
-    assert (stored("webhook_endpoints"), stored("webhook_deliveries")) == ([], [])
+    assert (len(partner.calls), stored("webhook_endpoints")) == (2, [])
+    assert (run_queued("delete_deliveries"), stored("webhook_deliveries")) == ([2], [])
     assert staff.patch(f"/webhook-endpoints/{endpoint['id']}", {}).problem == (404, "endpoint_not_found", [])
+
+
+def test_many_deliveries_of_a_deleted_endpoint_are_deleted_in_pieces(
+    staff: ApiClient, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("webhooks.backlog.WRITTEN_AT_ONCE", 2)
+    deleted, kept = EndpointFactory(), EndpointFactory()
+    add_deliveries(deleted, 5)
+    (other,) = add_deliveries(kept, 1)
+
+    assert staff._client.delete(f"/webhook-endpoints/{deleted.pk}").status_code == 204
+    assert len(stored("webhook_deliveries")) == 6  # the request itself deletes none of them
+    assert run_queued("delete_deliveries") == [2, 2, 1]
+    assert [each["_id"] for each in stored("webhook_deliveries")] == [other]
+    assert delete_deliveries(str(deleted.pk)) == 0
 
 
 @pytest.mark.parametrize(

@@ -11,14 +11,15 @@ from bson import ObjectId
 from sessions_app.models import Session
 from taskqueue.periodic import PeriodicTasks
 from tests.factories.client import ApiClient
-from tests.factories.documents import connection, stored
+from tests.factories.documents import connection, queued_messages, stored
+from tests.factories.endpoints import EndpointFactory
 from tests.factories.goals import ShowFundingGoalFactory
 from tests.factories.profiler import profiled
 from tests.taskqueue.clusters import eventually
-from tests.webhooks.endpoints import add, attempts, make_due
+from tests.webhooks.endpoints import add, add_deliveries, attempts, make_due, run_queued
 from tests.webhooks.partner import Partner
 from webhooks.outgoing import CALLS_AT_ONCE
-from webhooks.tasks import publish_events, send_webhooks_again
+from webhooks.tasks import publish_events, queue_untaken, send_webhooks_again
 
 pytestmark = pytest.mark.django_db
 
@@ -72,6 +73,7 @@ def test_event_is_given_up_after_three_days_and_can_be_sent_again(
 
     staff.patch(f"/webhook-endpoints/{endpoint['id']}", {"url": f"{partner.url}/ok"})
     answer = staff.post(f"/webhook-endpoints/{endpoint['id']}/redeliver", {})
+    run_queued("queue_untaken")
     send_webhooks_again()
 
     assert (answer.status, answer.body, len(partner.events()), stored("webhook_deliveries")) == (
@@ -166,11 +168,31 @@ def test_pauses_begin_anew_when_somebody_asks_for_an_event_again(
         connection.get_collection("webhook_deliveries").update_many({}, {"$set": tried_often})
 
         assert staff.post(path, body).body == {"events": 1}
+        run_queued("queue_untaken")
         send_webhooks_again()
 
         (waiting,) = stored("webhook_deliveries")
         assert waiting["attempts"] == 1
         assert waiting["next_at"].replace(tzinfo=UTC) < datetime.now(UTC) + timedelta(seconds=5)
+
+
+def test_many_untaken_events_are_queued_in_pieces(staff: ApiClient, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("webhooks.backlog.WRITTEN_AT_ONCE", 2)
+    endpoint = EndpointFactory()
+    add_deliveries(endpoint, 5)
+
+    assert staff.post(f"/webhook-endpoints/{endpoint.pk}/redeliver", {}).body == {"events": 5}
+    assert {each["next_at"] for each in stored("webhook_deliveries")} == {None}  # the request wrote none
+    (queued,) = queued_messages("queue_untaken")
+    assert run_queued("queue_untaken") == [2, 2, 1]
+
+    assert [each["after"] for each in stored("change_records", action="redeliver")] == [{"events": 5}]
+    asked_at = datetime.fromtimestamp(int(str(queued.args[1])) / 1000, tz=UTC).replace(tzinfo=None)
+    assert {(each["next_at"], each["first_at"], each["attempts"]) for each in stored("webhook_deliveries")} == {
+        (asked_at, asked_at, 0)
+    }
+    assert len(queued_messages("send_webhooks_again")) == 1
+    assert queue_untaken(*queued.args) == 0
 
 
 def test_request_during_a_call_is_not_lost(staff: ApiClient, partner: Partner, session: Session) -> None:
@@ -185,6 +207,7 @@ def test_request_during_a_call_is_not_lost(staff: ApiClient, partner: Partner, s
         run = worker.submit(send_webhooks_again)
         eventually(lambda: partner.events("/wait"))
         staff.post(f"/webhook-endpoints/{endpoint['id']}/redeliver", {})
+        run_queued("queue_untaken")
         partner.may_answer.set()
         run.result()
 
