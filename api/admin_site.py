@@ -4,21 +4,22 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib.admin import ModelAdmin, ShowFacets
+from django.contrib.admin import ModelAdmin, ShowFacets, action
+from django.contrib.admin.actions import delete_selected
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
 from django.contrib.admin.sites import AdminSite
 from django.contrib.admin.utils import unquote
 from django.contrib.admin.views.main import ChangeList
 from django.core.exceptions import PermissionDenied, SuspiciousOperation, ValidationError
 from django.core.paginator import Paginator
-from django.db.models import Model
+from django.db.models import Model, QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.http import urlencode
 
 from api.change_lists import adapted
-from api.chosen import MOST_AT_ONCE
+from api.chosen import MOST_AT_ONCE, chosen
 from api.counted import Counted
 
 # The lookups that Django's filters use. Other lookups in an address are refused: `started__year=10**20` makes a query
@@ -50,6 +51,7 @@ class Site(AdminSite):
     def __init__(self, name: str = "admin") -> None:
         super().__init__(name)
         self.pages: list[Page] = []
+        self.add_action(delete_chosen, "delete_selected")
 
     def get_app_list(self, request: HttpRequest, app_label: str | None = None) -> list[Any]:
         """Return the apps. The models of each app are followed by those pages of the app that the user may see."""
@@ -77,6 +79,12 @@ class Site(AdminSite):
         counted = own.paginator if own.paginator is not Paginator else Counted
         careful = type(own.__name__, (_Careful, own), {"__module__": own.__module__, "paginator": counted})
         super().register(model_or_iterable, careful, **options)
+
+
+@action(permissions=["delete"], description=vars(delete_selected)["short_description"])
+def delete_chosen(page: ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]) -> Any:
+    """Ask for confirmation and delete the selected rows, as Django's own action does, unless there are too many."""
+    return delete_selected(page, request, queryset) if chosen(page, request, queryset) else None
 
 
 class _Careful(ModelAdmin[Any]):

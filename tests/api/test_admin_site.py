@@ -5,10 +5,11 @@ from urllib.parse import quote
 
 import pytest
 from django.contrib import admin
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from django.urls import reverse
 
+from api.chosen import MOST_AT_ONCE
 from tests.factories.people import UserFactory
 
 pytestmark = pytest.mark.django_db
@@ -44,6 +45,23 @@ def test_action_on_an_invalid_id_is_refused(staff: Client, odd: str) -> None:
         statuses.keys() - takes_text, 400
     )
     assert {statuses[path] for path in takes_text} <= {200, 302, 400}
+
+
+@pytest.mark.parametrize("form", [{}, {"post": "yes"}], ids=["asked", "confirmed"])
+def test_more_rows_than_a_page_shows_are_not_deleted_at_once(staff: Client, form: dict[str, str]) -> None:
+    groups = [Group.objects.create(name=f"Group {number}") for number in range(MOST_AT_ONCE + 1)]
+    delete = {"action": "delete_selected", **form}
+    path = reverse("admin:auth_group_changelist")
+
+    everything = {"select_across": "1", "_selected_action": [str(groups[0].pk)]}
+    page = staff.post(path, {**delete, **everything}, follow=True).content.decode()
+    assert "This can be done for at most 50 rows at once. Nothing was done." in page
+    assert Group.objects.count() == len(groups)
+
+    few = {"_selected_action": [str(group.pk) for group in groups[1:]], "post": "yes"}
+    page = staff.post(path, {**delete, **few}, follow=True).content.decode()
+    assert "Successfully deleted 50 groups." in page
+    assert [group.pk for group in Group.objects.all()] == [groups[0].pk]
 
 
 @pytest.mark.parametrize("odd", ODD_IDS, ids=ascii)
