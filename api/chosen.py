@@ -14,10 +14,12 @@ MOST_AT_ONCE = 50
 TOO_MANY = _("This can be done for at most %(most)s rows at once. Nothing was done.")
 
 
-def chosen(page: ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any]) -> list[Any]:
-    """Return the selected rows. If there are too many, show an error message and return an empty list."""
-    rows = list(queryset[: MOST_AT_ONCE + 1])
-    if len(rows) <= MOST_AT_ONCE:
+def chosen(
+    page: ModelAdmin[Any], request: HttpRequest, queryset: QuerySet[Any], *, most: int = MOST_AT_ONCE
+) -> list[Any]:
+    """Return the selected rows. If there are more than `most`, show an error message and return an empty list."""
+    rows = list(queryset[: most + 1])
+    if len(rows) <= most:
         return rows
-    page.message_user(request, TOO_MANY % {"most": MOST_AT_ONCE}, ERROR)
+    page.message_user(request, TOO_MANY % {"most": most}, ERROR)
     return []

@@ -17,6 +17,8 @@ from mongodb.transactions import run_in_transaction
 from notifications.fanout.redelivery import redeliver_unsent
 from showgoals.admin import goal_action
 
+# A redelivery takes about 15 round-trips to MongoDB, so 50 could exceed the time of a request.
+MOST_SHOWS = 20
 GO_OUT_AGAIN = _("%(goal)s: %(events)s events go out again.")
 NOTHING_TO_SEND = _("%(goal)s: nothing to send.")
 
@@ -28,7 +30,7 @@ def redeliver(model_admin: Any, request: HttpRequest, queryset: QuerySet[Goal]) 
 
     Show a message about each show.
     """
-    for goal in chosen(model_admin, request, queryset):
+    for goal in chosen(model_admin, request, queryset, most=MOST_SHOWS):
         try:
             events = run_in_transaction(partial(redeliver_unsent, goal, now=clock.now(), by=author(request.user)))
         except ProductError as error:

@@ -11,8 +11,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.text import capfirst
-from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from api.asking import READ_BY_STREAMER, TellingForm, ask_page, reason_field
 from api.audit import author
@@ -28,15 +27,13 @@ from showgoals.models import ShowGoal
 # A person who has to cancel more shows does so in several steps, with a list to check in each.
 MOST_AT_ONCE = 20
 CONFIRMED = "confirmed"
-HELD = gettext_lazy(
-    "It was due before the restoration. If it was performed, do not cancel it: its payments would go back."
-)
+HELD = _("It was due before the restoration. If it was performed, do not cancel it: its payments would go back.")
 
 
 class CancelShowsForm(TellingForm):
     """The number of the shows, typed by the person, and the reason."""
 
-    count = forms.IntegerField(label=gettext_lazy("Type the number of shows"))
+    count = forms.IntegerField(label=_("Type the number of shows"))
     reason = reason_field(READ_BY_STREAMER, required=True)
 
     def __init__(self, data: Any, *, shows: Sequence[ShowGoal]) -> None:

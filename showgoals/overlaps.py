@@ -5,6 +5,7 @@ from datetime import datetime
 
 from bson import ObjectId
 
+from goals.access import access_exp
 from goals.holding import is_held
 from goals.kinds import GoalKind
 from goals.models import Goal
@@ -23,6 +24,13 @@ def overlapping_shows(
         other_begins, other_ends = show.window
         if other_begins < ends and begins < other_ends:
             yield show
+
+
+def shows_beside(show: Goal, session: Session, *, starts_at: datetime) -> list[Goal]:
+    """Return the session's other shows that the show overlaps if it starts at `starts_at`."""
+    target_seconds = show.levels[-1].target
+    ends_at = access_exp(target_seconds=target_seconds, progress_seconds=0, nbf=starts_at, started=None)
+    return list(overlapping_shows(session, (starts_at, ends_at), beside=show.pk))
 
 
 def may_overlap(goal_id: str, *, starts_at: datetime, now: datetime) -> bool:

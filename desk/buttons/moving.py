@@ -21,7 +21,7 @@ from sessions_app.models import SessionStatus
 from showgoals.admin_forms import FutureField
 from showgoals.changes import move_show_goal
 from showgoals.models import ShowGoal
-from showgoals.overlaps import may_overlap, overlapping_shows
+from showgoals.overlaps import may_overlap, shows_beside
 
 MINUTES = (5, 10, 20)
 STARTS = _("The show starts at {at}.")
@@ -92,7 +92,7 @@ class _Starting(Button):
         if moment is None:
             return
         goal = around.goal
-        _begins, ends = _window(goal, moment)
+        ends = access_exp(target_seconds=goal.levels[-1].target, progress_seconds=0, nbf=moment, started=None)
         by = difference(moment - goal.starts_at)
         yield Told(words(self.starts, at=at(moment), before=at(goal.nbf), difference=by))
         yield Told(words(_("Its payers have access until {at}."), at=at(ends)))
@@ -192,16 +192,9 @@ def _is_scheduled(goal: Goal) -> bool:
     return isinstance(goal, ShowGoal) and SCHEDULED.holds(goal)
 
 
-def _window(goal: Goal, moment: datetime) -> tuple[datetime, datetime]:
-    """Return when payers have access if the show starts at `moment`."""
-    target_seconds = goal.levels[-1].target
-    return moment, access_exp(target_seconds=target_seconds, progress_seconds=0, nbf=moment, started=None)
-
-
 def _overlapping(around: Surroundings, moment: datetime) -> list[Goal]:
-    """Return the session's other shows that overlap the show if it starts at `moment`."""
-    goal, session = around.goal, around.session
-    return list(overlapping_shows(session, _window(goal, moment), beside=goal.pk)) if session else []
+    """Return the session's other shows that the show overlaps if it starts at `moment`."""
+    return shows_beside(around.goal, around.session, starts_at=moment) if around.session else []
 
 
 def _text(moment: datetime | None) -> str:

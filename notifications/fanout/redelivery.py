@@ -5,6 +5,7 @@ from datetime import datetime
 
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
+from pymongo import UpdateOne
 
 from api.audit import Author, record_change
 from api.etags import PreconditionFailed
@@ -172,9 +173,14 @@ def send_again(show: Goal, changes: Sequence[tuple[NotificationChunk, Ledger]]) 
     """Store the chunks with these ledgers, and queue them. Runs in the caller's transaction."""
     if not changes:
         return
-    for chunk, ledger in changes:
-        again = {"states": ledger.states, "redeliveries": ledger.redeliveries, "sent_at": None}
-        collection(CHUNKS).update_one({"_id": chunk.pk}, {"$set": again})
+    again = [
+        UpdateOne(
+            {"_id": chunk.pk},
+            {"$set": {"states": ledger.states, "redeliveries": ledger.redeliveries, "sent_at": None}},
+        )
+        for chunk, ledger in changes
+    ]
+    collection(CHUNKS).bulk_write(again, ordered=False)
     events = {chunk.event_id for chunk, _changed in changes}
     collection(EVENTS).update_many({"_id": {"$in": list(events)}}, {"$set": {"sent_at": None, "closed_as": None}})
     weights = [sum(1 for _ in ledger.to_send()) for _chunk, ledger in changes]

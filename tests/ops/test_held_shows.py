@@ -178,6 +178,22 @@ def test_held_shows_of_one_session_start_together(
         assert started == [True, True]
 
 
+def test_held_show_starts_beside_another_show_only_if_that_is_asked_for(
+    tmp_path: Path, show: Goal, session: Session, other_database: str
+) -> None:
+    restore(backed_up(tmp_path, show, nbf=whole_second() - MINUTE), into=other_database)
+
+    with in_database(other_database):
+        since: Goal = ShowGoalFactory(
+            funding_goal=ShowFundingGoalFactory(session=session, closed=True), nbf=whole_second() + MINUTE / 4
+        )
+        with pytest.raises(CommandError, match=r"^Shows that do not start: 1\.$"):
+            commanded("--start", str(show.pk))
+        assert stored_one("goals", show.pk)["nbf"] == stored_one("goals", show.pk)["held_nbf"]
+        assert commanded("--start", str(show.pk), "--beside").startswith(f"{show.pk}  starts now")
+        assert stored_one("goals", since.pk)["nbf"] == since.starts_at.replace(tzinfo=None)
+
+
 def test_old_form_does_not_undo_the_decision(
     tmp_path: Path, show: Goal, other_database: str, streamer_client: ApiClient
 ) -> None:

@@ -1,6 +1,6 @@
 """`manage.py held_shows`: lists the shows that were due before the database was restored, or starts some of them."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from functools import partial
 from getpass import getuser
 from socket import gethostname
@@ -16,9 +16,11 @@ from config.errors import ProductError
 from goals.holding import ROW, HeldShow, held_shows
 from mongodb.pending import why_not_ready
 from mongodb.transactions import run_in_transaction
+from sessions_app.errors import ShowOverlaps
 from sessions_app.models import Session
 from showgoals.changes import move_show_goal
-from showgoals.models import ShowFundingGoal
+from showgoals.models import ShowFundingGoal, ShowGoal
+from showgoals.overlaps import shows_beside
 
 STARTED_BY = Author(AuthorRole.STAFF, ROW, ROW)
 
@@ -37,8 +39,13 @@ class Command(BaseCommand):
         group.add_argument(
             "--start-all", action="store_true", help="the same for all that are overdue by at most START_GRACE seconds"
         )
+        parser.add_argument(
+            "--beside",
+            action="store_true",
+            help="start a show even if another show of its session, which is not started by this command, overlaps it",
+        )
 
-    def handle(self, *, start: list[str], start_all: bool, **_options: Any) -> None:
+    def handle(self, *, start: list[str], start_all: bool, beside: bool, **_options: Any) -> None:
         """Print a line for each held show, or start some of them. If an id is wrong, no show is started."""
         if problem := why_not_ready():
             raise CommandError(f"{problem[0].upper()}{problem[1:]}.")
@@ -46,7 +53,7 @@ class Command(BaseCommand):
         if start or start_all:
             chosen = [show for show in held if show.goal_id in start or (start_all and not show.is_missed)]
             _check(chosen, start)
-            self._start(chosen)
+            self._start(chosen, beside=beside)
             if left := len(held) - len(chosen):
                 self.stdout.write(f"Shows that are still held: {left}. List them with `manage.py held_shows`.")
         elif held:
@@ -54,11 +61,11 @@ class Command(BaseCommand):
         else:
             self.stdout.write("No show is held.")
 
-    def _start(self, chosen: Sequence[HeldShow]) -> None:
-        problems = 0
+    def _start(self, chosen: Sequence[HeldShow], *, beside: bool) -> None:
+        problems, together = 0, {show.goal_id for show in chosen}
         for show in chosen:
             try:
-                run_in_transaction(partial(_start_now, show))
+                run_in_transaction(partial(_start_now, show, beside=None if beside else together))
                 self.stdout.write(
                     f"{show.goal_id}  starts now, or when a qcluster runs within {settings.START_GRACE} s"
                 )
@@ -84,9 +91,19 @@ def lines(held: Sequence[HeldShow]) -> Iterator[str]:
         yield f"{show.goal_id}  {show.nbf:%Y-%m-%d %H:%M:%S} UTC  start, move or cancel it{late}  {whose}\n"
 
 
-def _start_now(show: HeldShow) -> None:
-    """Start the show as the admin's button *Start now* does, unless it has changed since it was listed."""
+def _start_now(show: HeldShow, *, beside: Collection[str] | None) -> None:
+    """Start the show as the admin's button *Start now* does, unless it has changed since it was listed.
+
+    Raise ShowOverlaps if it overlaps a show whose id is not in `beside`. None allows all shows.
+    """
     now = clock.now()
+    if beside is not None:
+        goal, session = ShowGoal.objects.get(pk=show.goal_id), Session.objects.get(pk=show.session_id)
+        others = [str(other.pk) for other in shows_beside(goal, session, starts_at=now)]
+        if unnamed := sorted(set(others) - set(beside)):
+            raise ShowOverlaps(
+                f"It would run beside another show of its session: {', '.join(unnamed)}. Start it with --beside."
+            )
     reason = f"Started by {getuser()} with manage.py held_shows on {gethostname()}."
     move_show_goal(show.goal_id, nbf=now, now=now, by=STARTED_BY, reason=reason, if_version=show.version)
 
