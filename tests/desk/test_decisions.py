@@ -55,7 +55,7 @@ def test_decision_has_its_evidence_beside_it(session: Session, viewer: User) -> 
     text = sign_in("view_goal", "decide_settlement").get(PAGE).content.decode()
 
     for told in (
-        *("The show ended early.", "payers: 1", "0:00:00 / 0:10:00"),
+        *("The show ended early.", "payers: 1", "0:00:01 / 0:10:00"),
         reverse("admin:goals_goal_decide", args=[goal.pk]),
         reverse("admin:goals_goal_change", args=[goal.context.show_goal_id]),
     ):
