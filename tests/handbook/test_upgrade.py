@@ -109,7 +109,7 @@ def test_upgrade_and_step_back_lose_no_request_and_no_show(house: House) -> None
         assert house.releases() == all_run("showgoals-2")
         assert house.doctor() == []
         # Both shows are due after the qclusters of the earlier release have started. One is due after the deletion.
-        due = [1.3 * seconds + 5.0, 1.3 * seconds + 25.0]
+        due = [1.6 * seconds + 10.0, 1.6 * seconds + 30.0]
         queued = [house.create_show(seed, seconds=at) for seed, at in zip((soon, later), due, strict=True)]
         deleted = step_back(house, queued[0])
 
