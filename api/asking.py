@@ -67,15 +67,18 @@ class TellingForm(forms.Form):
     def is_confirmed(self) -> bool:
         """Tell whether the form is valid, and its page has listed everything that the answer is about.
 
-        If only the latter is missing, the form gets an error that asks the person to look again.
+        Otherwise the page must be shown again. It then lists what there is now.
         """
-        if not self.is_valid():
+        if not self.is_bound:
             return False
-        if set(self.concerned()) <= set(self.cleaned_data["told"].split()):
+        is_valid = self.is_valid()
+        is_told = set(self.concerned()) <= set(self.data.get("told", "").split())
+        if is_valid and is_told:
             return True
+        if not is_told:
+            self.add_error(None, CHANGED)
         posted: Any = self.data
         self.data = {**posted.dict(), "told": " ".join(self.things)}
-        self.add_error(None, CHANGED)
         return False
 
     def concerned(self) -> Iterable[str]:

@@ -44,7 +44,8 @@ def end_session(
     for show in waiting:
         cancel_show_goal(str(show.pk), now=now, cause=CancelReason.SESSION_ENDED, by=by)
     for goal, status in goals.items():
-        if status in (GoalStatus.LIVE, GoalStatus.OPEN):
+        # A funding goal that was just closed seems open to a host whose clock is behind, but does not run any more.
+        if status in (GoalStatus.LIVE, GoalStatus.OPEN) and goal.runs:
             # If the end of a goal has passed, but no message has ended the goal yet, the end that has passed is stored.
             ended_at = min(now, goal.ends_at or now)
             # A show's end is rounded up, as `end_show` does. A funding goal's `exp` must not be in the future.

@@ -155,7 +155,12 @@ export class Streamer extends Client {
       // Without If-Match, moving a show that was cancelled a moment ago would bring it back.
       this.#take(await this.api.post(path, { nbf }, { "If-Match": etagOf(show) }, "PATCH"));
     } catch (error) {
-      if (error instanceof ApiError && error.status === 412) this.#take(await this.api.get(path));
+      if (error instanceof ApiError && error.status === 412) {
+        const present = await this.api.get(path);
+        // A restored backup may have a lower version than the one that the book knows, which would count as older.
+        if (present.version < show.version) this.book.goals.delete(show.id);
+        this.#take(present);
+      }
       throw error;
     }
   }

@@ -48,7 +48,7 @@ MORE = _("There is more. Type more of the name.")
 ALREADY_DEACTIVATED = _("User %s was deactivated already. Nothing was changed.")
 ALREADY_ACTIVE = _("User %s was active already. Nothing was changed.")
 END_SESSIONS = _("End live sessions")
-SESSIONS_LEFT = _("Sessions that are still live, because there was no time left: %(count)s. Press the button again.")
+SESSIONS_LEFT = _("Sessions that are still live: %(count)s. Press the button again.")
 ITSELF = _("You can't deactivate yourself.")
 BREAK = mark_safe("<br>")
 NOTHING = mark_safe("-")
@@ -129,7 +129,9 @@ class UserDeskAdmin(AccountAdmin):
             raise PermissionDenied
         form = DeactivateForm(_posted(request), hanging=hanging, keys=keys, may_end=may_end, may_revoke=may_revoke)
         if not form.is_confirmed():
-            texts = {"title": DEACTIVATE, "question": DEACTIVATION, "keys_label": KEYS, "keys": keys}
+            texts: dict[str, Any] = {"title": DEACTIVATE, "question": DEACTIVATION, "keys_label": KEYS, "keys": keys}
+            if not user.is_active and hanging.sessions:
+                texts |= {"title": END_SESSIONS, "question": ""}
             texts["go_on"] = "" if may_end else GO_ON
             return self._ask(request, user, form, hanging=hanging, **texts)
         wanted: dict[str, Any] = {

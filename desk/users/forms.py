@@ -58,5 +58,5 @@ class DeactivateForm(TellingForm):
         return bool(self.cleaned_data.get("keys") == REVOKE)
 
     def concerned(self) -> list[str]:
-        """Return the ids of what is to end or to be revoked."""
+        """Return what is to end or to be revoked, as `things` names it."""
         return (self._of_sessions if self.ends_sessions else []) + (self._of_keys if self.revokes_keys else [])

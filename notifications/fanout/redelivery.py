@@ -108,8 +108,9 @@ def plans_others(show: Goal, viewer_id: str) -> bool:
 def plan_current_access(show: Goal) -> None:
     """Queue the planning of `stream.authorized` for the show's present access.
 
-    Viewers whose events are already planned are left out. While a show is live, only a change of its access raises its
-    version. So the present version identifies the access.
+    Viewers whose events are already planned are left out. While a show is live, its version rises with each change of
+    its access, and when the streamer begins. Both plan new events for all payers, so the present version identifies
+    the events.
     """
     if show.access_exp is not None:
         access = show.version, int(show.access_exp.timestamp())

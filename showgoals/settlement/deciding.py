@@ -25,6 +25,7 @@ from showgoals.settlement.performance import Judgement
 from showgoals.settlement.settling import UNSETTLED, Verdict, settle
 
 LISTED = 1000
+RECORDING_FOUND = _("A recording of the show was found, so the payments will be earned within a minute.")
 OUTCOMES = (SettlementState.EARNED, SettlementState.REFUND_DUE)
 
 
@@ -37,7 +38,10 @@ class NotAFundingGoal(ProductError):
 
 
 class NotInQuestion(ProductError):
-    """The payments are not in question: the goal is open, waits for its show or its lapse, or has proof of its show."""
+    """The payments are not in question: the goal is open, or waits for its show or its lapse.
+
+    They also can't be due back if a recording of the show was found, because they are about to be earned.
+    """
 
     code = "not_in_question"
     status = 409
@@ -68,7 +72,7 @@ def decide_settlement(goal_id: str, *, outcome: SettlementState, reason: str, by
     as_sold = goal.settlement.as_sold if goal.settlement else None
     verdict = Verdict(state=outcome, reason=reason, as_sold=as_sold, decided_by=by.name)
     before = {"settlement": goal.settlement.state if goal.settlement else None}
-    decided = settle(goal_id, _question(goal), verdict, now=now)
+    decided = settle(goal_id, _question(goal, outcome), verdict, now=now)
     if decided is None:
         raise NotInQuestion(goal_id=goal_id)
     detail = f"version {decided.version}, {by}: {outcome.value}: {reason}"
@@ -110,7 +114,7 @@ def waiting_for_decision() -> list[ObjectId]:
     return [goal["_id"] for goal in found]
 
 
-def _question(goal: Goal) -> Document:
+def _question(goal: Goal, outcome: SettlementState) -> Document:
     """Return the condition that holds while the payments wait for a decision.
 
     Raise NotInQuestion if it does not hold.
@@ -118,9 +122,9 @@ def _question(goal: Goal) -> Document:
     if not can_be_decided(goal):
         raise NotInQuestion(goal_id=str(goal.pk))
     if goal.settlement is not None:
-        # `settle_proven` is about to settle these payments as earned.
-        if goal.settlement.reason == Judgement.NO_EVIDENCE and has_media(goal.context.show_goal_id):
-            raise NotInQuestion(goal_id=str(goal.pk))
+        lacks_evidence = outcome == SettlementState.REFUND_DUE and goal.settlement.reason == Judgement.NO_EVIDENCE
+        if lacks_evidence and has_media(goal.context.show_goal_id):
+            raise NotInQuestion(RECORDING_FOUND, goal_id=str(goal.pk))
         return {"settlement.state": SettlementState.IN_QUESTION.value}
     if waits_because(goal) is LapseReason.SHOW_CANCELLED:
         # This change and a revival both write to the show. If they coincide, MongoDB aborts one of the transactions.

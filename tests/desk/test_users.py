@@ -10,6 +10,7 @@ from django.urls import reverse
 
 from api.audit import author, record_change
 from api.models import ServerKey
+from desk.users.deactivating import deactivate
 from goals.models import Goal
 from ops.forgetting import forget
 from sessions_app.models import Session
@@ -195,9 +196,25 @@ def test_sessions_for_which_no_time_is_left_are_said_and_end_later(
 
     left = [messages(answer(browser, streamer, sessions="end"))[1:] for _time in range(3)]
 
-    text = "Sessions that are still live, because there was no time left: {}. Press the button again."
+    text = "Sessions that are still live: {}. Press the button again."
     assert left == [[text.format(2)], [text.format(1)], []]
     assert {session.status for session in Session.objects.all()} == {"ended"}
+
+
+def test_session_that_was_opened_just_before_the_deactivation_is_said(
+    browser: Client, streamer: User, show: Goal, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def open_session_then_deactivate(user: User, **wanted: Any) -> Any:
+        SessionFactory(user=streamer)
+        return deactivate(user, **wanted)
+
+    monkeypatch.setattr("desk.users.admin.deactivate", open_session_then_deactivate)
+
+    (_deactivated, left) = messages(answer(browser, streamer, sessions="end"))
+
+    assert left == "Sessions that are still live: 1. Press the button again."
+    page_again = browser.get(page(streamer, "deactivate/")).content.decode()
+    assert ("End live sessions" in page_again, "can&#x27;t sign in any more" in page_again) == (True, False)
 
 
 def test_double_submit_and_two_people_at_once_deactivate_once(boss: User, viewer: User) -> None:

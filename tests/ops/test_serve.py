@@ -89,7 +89,7 @@ def test_taken_port_is_said_before_the_server_starts(child_environment: dict[str
 
     reason = f"can't listen on 127.0.0.1:{port}: Address already in use"
     assert (done.returncode, done.stdout) == (1, "")
-    assert done.stderr == f"CommandError: {reason}. Set PORT to use another port.\n"
+    assert done.stderr == f"CommandError: {reason}. Choose another address with --host or PORT.\n"
 
 
 def _children(pid: int) -> dict[str, int]:

@@ -24,7 +24,7 @@ def test_command_says_in_one_line_that_mongodb_is_away(child_environment: dict[s
     done = subprocess.run(
         [sys.executable, "manage.py", *command],
         cwd=ROOT,
-        env=child_environment | {"MONGODB_URI": AWAY},
+        env=child_environment | {"MONGODB_URI": AWAY, "PORT": "0"},  # any free port, for `serve`
         capture_output=True,
         text=True,
         check=False,

@@ -1,7 +1,10 @@
 """`POST /goals/{id}/close` closes a funding goal before its `exp`."""
 
+from datetime import timedelta
+
 import pytest
 from django.contrib.auth.models import User
+from time_machine import Traveller
 
 from goals.models import Goal
 from sessions_app.models import Session
@@ -44,6 +47,21 @@ def test_end_is_announced_once_and_its_message_withdrawn(streamer_client: ApiCli
     assert (again.problem, everything_stored()) == ((409, "already_ended", []), before)
     assert queued_messages("deactivate_goal") == []
     assert len(stored("goal_timeline", goal_id=str(funding.pk), name="goal.ended", kind="signal")) == 1
+
+
+def test_closed_goal_is_closed_on_a_host_whose_clock_is_behind(
+    clock: Traveller, streamer: User, session: Session, viewer: User
+) -> None:
+    with_show, without_show = (ShowFundingGoalFactory(session=session, paid_by=[viewer]) for _number in range(2))
+    client = ApiClient(streamer)
+    for goal in (with_show, without_show):
+        assert client.post(f"/goals/{goal.pk}/close").status == 200
+    clock.shift(timedelta(seconds=-2))
+
+    assert client.post("/goals?type=show", show_body(Goal.objects.get(pk=with_show.pk))).status == 201
+    assert client.post(f"/sessions/{session.pk}/end", {"cancel_shows": True}).status == 200
+    for goal in (with_show, without_show):
+        assert len(stored("goal_timeline", goal_id=str(goal.pk), name="goal.ended", kind="signal")) == 1
 
 
 def test_goal_without_exp_can_be_closed(streamer_client: ApiClient, session: Session) -> None:

@@ -2,6 +2,7 @@
 
 import base64
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +22,7 @@ from taskqueue.messages import MESSAGES
 from taskqueue.results import RESULTS, keep_failure, keep_successes
 from taskqueue.schedules import SCHEDULES
 from tests.factories.documents import queued_messages, stored
+from tests.factories.threads import at_once
 from tests.taskqueue.tasks import note
 from tests.taskqueue.test_results import task
 
@@ -31,8 +33,8 @@ PAGES = ("success", "failure", "schedule", "ormq")
 ROW = {"id": "b" * 32, "name": "note", "func": note.path, "started": NOW, "stopped": NOW, "attempt_count": 1}
 
 
-def staff(*permissions: str) -> Client:
-    user = User.objects.create_user("staff", is_staff=True)
+def staff(*permissions: str, name: str = "staff") -> Client:
+    user = User.objects.create_user(name, is_staff=True)
     user.user_permissions.set(Permission.objects.filter(codename__in=permissions))
     client = Client()
     client.force_login(user)
@@ -97,6 +99,18 @@ def test_staff_with_the_permission_resubmit_a_task_once() -> None:
     (message,) = queued_messages()
     assert (message.func, message.args, message.group) == (note.path, ("one",), "6811bfd5d273022b46570ae5")
     assert (stored(RESULTS), LogEntry.objects.get().change_message) == ([], "resubmitted")
+
+
+def test_two_people_who_resubmit_the_same_tasks_enqueue_each_once() -> None:
+    ids = [str(number) * 32 for number in range(1, 5)]
+    for each in ids:
+        letter(id=each)
+    clients = [staff("view_failure", "resubmit_failure", name=name) for name in ("mei", "kai")]
+
+    at_once([partial(resubmit, clients[0], *ids[:3]), partial(resubmit, clients[1], *ids[1:])])
+
+    assert (len(queued_messages()), stored(RESULTS)) == (4, [])
+    assert sorted(record["subject_id"] for record in stored("change_records")) == ids
 
 
 def test_task_whose_id_is_quoted_in_its_address_has_a_button_and_a_history() -> None:

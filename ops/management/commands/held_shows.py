@@ -42,11 +42,13 @@ class Command(BaseCommand):
         parser.add_argument(
             "--beside",
             action="store_true",
-            help="start a show even if another show of its session, which is not started by this command, overlaps it",
+            help="start a show even if it overlaps another show of its session; shows that start together always may",
         )
 
     def handle(self, *, start: list[str], start_all: bool, beside: bool, **_options: Any) -> None:
         """Print a line for each held show, or start some of them. If an id is wrong, no show is started."""
+        if beside and not (start or start_all):
+            raise CommandError("--beside needs --start or --start-all.")
         if problem := why_not_ready():
             raise CommandError(f"{problem[0].upper()}{problem[1:]}.")
         held = held_shows(now=clock.now())

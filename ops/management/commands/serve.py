@@ -38,8 +38,8 @@ class Command(BaseCommand):
             self._serve(**options)
 
     def _serve(self, **options: Any) -> None:
-        call_command("migrate", verbosity=0)
         _check_is_free(options["host"], settings.PORT)
+        call_command("migrate", verbosity=0)
         stopping = _StopRequest()
         address = f"{options['host']}:{settings.PORT}"
         self.stdout.write(f"Listening on http://{address}, Ctrl-C stops.")
@@ -82,7 +82,7 @@ def _check_is_free(host: str, port: int) -> None:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((name, port))
     except OSError as error:
-        way_out = "Set PORT to use another port."
+        way_out = "Choose another address with --host or PORT."
         raise CommandError(f"can't listen on {host}:{port}: {error.strerror}. {way_out}") from error
 
 

@@ -14,6 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from mongodb.collections import collection
+from notifications.admin import MOST_SHOWS
 from notifications.fanout.late_joiners import as_line, let_late_joiners_in
 from notifications.fanout.ledger import State
 from notifications.models import NotificationChunk, NotificationEvent
@@ -22,7 +23,7 @@ from sessions_app.models import Session
 from showgoals.models import Contribution
 from tests.factories.client import ApiClient
 from tests.factories.documents import queued_messages, stored
-from tests.factories.goals import ShowFundingGoalFactory, ShowGoalFactory
+from tests.factories.goals import HOUR, ShowFundingGoalFactory, ShowGoalFactory
 from tests.factories.threads import at_once
 from tests.notifications.conftest import Audience
 from tests.notifications.steps import begin_attempt, got, redeliver, run_queue, send_all, store
@@ -174,6 +175,21 @@ def test_admin_redelivers_what_was_not_sent(in_chunks: Audience, session: Sessio
     assert b"Redeliver what was not sent" in answer.content
     run_queue()
     assert got(outbox) == Counter(in_chunks.viewers * 2)
+
+
+def test_admin_redelivers_no_more_shows_than_fit_into_a_request(session: Session) -> None:
+    funding = [ShowFundingGoalFactory(session=session, closed=True) for _number in range(MOST_SHOWS + 1)]
+    shows = [
+        ShowGoalFactory(funding_goal=goal, nbf=timezone.now() + hours * HOUR)
+        for hours, goal in enumerate(funding, start=1)
+    ]
+    admin = Client()
+    admin.force_login(User.objects.create_superuser("admin", password="secret"))
+    selected = {"action": "redeliver", "_selected_action": [show.pk for show in shows]}
+
+    answer: Any = admin.post(reverse("admin:goals_goal_changelist"), selected, follow=True)
+
+    assert b"This can be done for at most 20 rows at once. Nothing was done." in answer.content
 
 
 def test_admin_says_what_is_under_way_and_that_nothing_is_left(in_chunks: Audience, outbox: list[Any]) -> None:

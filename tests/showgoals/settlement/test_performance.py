@@ -98,7 +98,7 @@ def test_nobody_decides_after_the_recording_was_found(live: Goal, clock: Travell
     collection("recordings").update_one({"_id": live.pk}, {"$set": FILES})
     mei = Author(AuthorRole.STAFF, "1" * 24, "mei")
     decision: dict[str, Any] = {"outcome": SettlementState.REFUND_DUE, "reason": "Nobody came.", "by": mei}
-    with pytest.raises(NotInQuestion):
+    with pytest.raises(NotInQuestion, match="A recording of the show was found"):
         run_in_transaction(lambda: decide_settlement(live.context.funding_goal_id, **decision, now=now()))
     settle_performances()
     assert verdict(live) == ("earned", "recorded")
