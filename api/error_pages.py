@@ -40,7 +40,8 @@ WORDS: dict[HTTPStatus, tuple[Promise, Promise]] = {
         _("The database does not answer"),
         _(
             "Nothing can be shown or changed now. "
-            "What was saved is safe, and waiting shows start as soon as it answers."
+            "What was saved is safe. Shows that are due start as soon as it answers; "
+            "those that are too late by then are cancelled, and can be brought back for a while."
         ),
     ),
 }

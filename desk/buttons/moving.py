@@ -17,7 +17,6 @@ from desk.shows.panels import Surroundings, goal_url
 from goals.access import access_exp
 from goals.models import Goal
 from goals.states import CANCELLED, SCHEDULED
-from sessions_app.models import SessionStatus
 from showgoals.admin_forms import FutureField
 from showgoals.changes import move_show_goal
 from showgoals.models import ShowGoal
@@ -181,9 +180,9 @@ class BringBack(_Starting):
         """Return None for a cancelled show of a live session, as long as its payments are not settled."""
         if not (isinstance(around.goal, ShowGoal) and CANCELLED.holds(around.goal)):
             return _("Only a show that is cancelled can be brought back.")
-        if around.session is None or around.session.status != SessionStatus.LIVE:
+        if not around.has_live_session:
             return _("The session has ended, so the show can't be brought back.")
-        if around.funding_goal is None or around.funding_goal.settlement is not None:
+        if not around.has_unsettled_payments:
             return _("It was decided what becomes of the payments, so the show can't be brought back.")
         return None
 

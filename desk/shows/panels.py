@@ -17,7 +17,7 @@ from mongodb.collections import Document, tolerant_collection
 from mongodb.tolerant import as_moment, as_text
 from notifications.events import PREVIEW, SD
 from notifications.payers.present import deliveries
-from sessions_app.models import Recording, RecordingState, Session
+from sessions_app.models import Recording, RecordingState, Session, SessionStatus
 from sessions_app.recordings.state import find_recording
 from showgoals.exclusions import funding_goal_of
 from showgoals.models import ShowFundingGoal, ShowGoal
@@ -60,6 +60,16 @@ class Surroundings:
     def payers(self) -> int:
         """How many viewers have paid."""
         return (self.funding_goal.payers or 0) if self.funding_goal else 0
+
+    @property
+    def has_live_session(self) -> bool:
+        """Whether the goal's session is live."""
+        return self.session is not None and self.session.status == SessionStatus.LIVE
+
+    @property
+    def has_unsettled_payments(self) -> bool:
+        """Whether it was not decided yet what becomes of the payments."""
+        return self.funding_goal is not None and self.funding_goal.settlement is None
 
 
 def surroundings_of(goal: Goal, *, now: datetime) -> Surroundings:
@@ -128,7 +138,7 @@ def _waiting(message: Document) -> Fact:
     name = as_text(message.get("name")).rpartition(".")[2]
     if field := odd_field(message):
         return Fact(name or message["_id"], _("unreadable field: %(field)s") % {"field": field}, is_alarming=True)
-    return Fact(name or message["_id"], f"{message['lock']:%Y-%m-%d %H:%M:%S}")
+    return Fact(name or message["_id"], at(as_moment(message["lock"])))
 
 
 def _due(message: Document) -> datetime:

@@ -13,6 +13,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
 from desk.moments import at, duration, words
+from desk.shows.panels import Surroundings
 from goals.holding import is_held
 from goals.lateness import find_cause
 from goals.models import Goal
@@ -23,9 +24,9 @@ from ops.readiness import living_clusters
 from showgoals.models import ShowFundingGoal, ShowGoal
 
 CANCELLED_BECAUSE = {
-    CancelReason.CANCELLED.value: _("Cancelled at {at}, by its streamer or by staff. It can be brought back."),
+    CancelReason.CANCELLED.value: _("Cancelled at {at}, by its streamer or by staff."),
     CancelReason.SESSION_ENDED.value: _("Cancelled at {at}, because its session ended."),
-    CancelReason.MISSED.value: _("Cancelled at {at}, because it was too late to start it. It can be brought back."),
+    CancelReason.MISSED.value: _("Cancelled at {at}, because it was too late to start it."),
 }
 # About a held show (see goals/holding.py).
 HELD = _(
@@ -43,10 +44,11 @@ class Situation:
     until: datetime | None = None
 
 
-def situation_of(goal: Goal, *, now: datetime) -> Situation:
+def situation_of(around: Surroundings) -> Situation:
     """Say in which state the goal is."""
+    goal, now = around.goal, around.now
     if isinstance(goal, ShowGoal):
-        return _of_show(goal, now=now)
+        return _of_show(goal, around)
     if isinstance(goal, ShowFundingGoal):
         return _of_funding_goal(goal, now=now)
     return Situation(words(_("It is {status}."), status=goal.status(now).label))
@@ -60,34 +62,44 @@ def lateness(show: Goal) -> timedelta:
     return late if late > LATE_AFTER else timedelta(0)
 
 
-def _of_show(show: ShowGoal, *, now: datetime) -> Situation:
+def _of_show(show: ShowGoal, around: Surroundings) -> Situation:
+    now = around.now
     match show.status(now):
         case GoalStatus.SCHEDULED if show.starts_at > now:
             return Situation(words(_("Scheduled. It starts at {at}."), at=at(show.starts_at)), until=show.starts_at)
         case GoalStatus.SCHEDULED:
             return _overdue(show, now=now)
         case GoalStatus.CANCELLED:
-            because = CANCELLED_BECAUSE.get(show.cancel_reason or "", _("Cancelled at {at}."))
-            return Situation(words(because, at=at(show.cancelled_at)))
+            return Situation(_sentences(*_how_it_was_cancelled(show, around)))
     ends = show.window[1]
     if show.exp is not None:
         early = _("Ended early, at {at}.") if show.exp < ends else _("Ended at {at}.")
-        return Situation(_sentences(words(early, at=at(show.exp)), *_how_it_started(show)))
+        return Situation(_sentences(words(early, at=at(show.exp)), *_how_it_started(show, is_over=True)))
     if now >= ends:
         over = words(_("The show should have ended at {at}. A qcluster will end it."), at=at(ends))
-        return Situation(_sentences(over, *_how_it_started(show)), is_alarming=True)
+        return Situation(_sentences(over, *_how_it_started(show, is_over=True)), is_alarming=True)
     live = words(_("Live until {at}."), at=at(ends))
-    return Situation(_sentences(live, *_how_it_started(show)), is_alarming=lateness(show) > timedelta(0), until=ends)
+    text = _sentences(live, *_how_it_started(show, is_over=False))
+    return Situation(text, is_alarming=lateness(show) > timedelta(0), until=ends)
 
 
-def _how_it_started(show: ShowGoal) -> Iterator[SafeString]:
+def _how_it_was_cancelled(show: ShowGoal, around: Surroundings) -> Iterator[SafeString]:
+    because = CANCELLED_BECAUSE.get(show.cancel_reason or "", _("Cancelled at {at}."))
+    yield words(because, at=at(show.cancelled_at))
+    if around.has_live_session and around.has_unsettled_payments:
+        yield words(_("It can be brought back."))
+
+
+def _how_it_started(show: ShowGoal, *, is_over: bool) -> Iterator[SafeString]:
     late = lateness(show)
     if late:
         yield words(_("It started {late} late: {why}."), late=duration(late), why=_why_late(show))
     else:
         yield words(_("It started on time."))
     if show.context.started_by == "system":
-        yield words(_("Payers get the whole length of the show, until {at}."), at=at(show.window[1]))
+        lasted = _("Its length counted from the late start, so it should have lasted until {at}.")
+        lasts = _("Payers get the whole length of the show, until {at}.")
+        yield words(lasted if is_over else lasts, at=at(show.window[1]))
     elif show.context.started is not None:
         began = _("The streamer began at {at}. The length of the show counts from then on.")
         yield words(began, at=at(show.context.started))
@@ -107,20 +119,22 @@ def _why_late(show: ShowGoal) -> SafeString:
 def _overdue(show: ShowGoal, *, now: datetime) -> Situation:
     overdue = now - max(show.starts_at, show.created_at)
     late = words(_("It should have started at {at}, {late} ago."), at=at(show.starts_at), late=duration(overdue))
-    return Situation(_sentences(late, words(_why_overdue(show, overdue))), is_alarming=True)
+    return Situation(_sentences(late, _why_overdue(show, now=now)), is_alarming=True)
 
 
-def _why_overdue(show: ShowGoal, overdue: timedelta) -> object:
+def _why_overdue(show: ShowGoal, *, now: datetime) -> SafeString:
     if is_held(str(show.pk)):
-        return HELD
-    if overdue > timedelta(seconds=settings.START_GRACE):
-        return _("That is too late to start it, so it will be cancelled unless it is moved.")
+        return words(HELD)
+    latest = show.starts_at + timedelta(seconds=settings.START_GRACE)
+    if now > latest:
+        return words(_("That is too late to start it, so it will be cancelled unless it is moved."))
     alive = living_clusters()
     if not alive:
-        return _("No qcluster is alive. The show starts as soon as one is.")
+        text = _("No qcluster is alive. The show starts as soon as one is, but not after {at}: then it is cancelled.")
+        return words(text, at=at(latest))
     if any(cluster.get("problem") for cluster in alive):
-        return _("A qcluster is alive, but it is hindered. The metrics and its log say by what.")
-    return _("A qcluster is alive, so it should start at any moment.")
+        return words(_("A qcluster is alive, but it is hindered. The metrics and its log say by what."))
+    return words(_("A qcluster is alive, so it should start at any moment."))
 
 
 def _of_funding_goal(goal: ShowFundingGoal, *, now: datetime) -> Situation:
@@ -133,7 +147,9 @@ def _of_funding_goal(goal: ShowFundingGoal, *, now: datetime) -> Situation:
         state = goal.settlement.get_state_display()
         return Situation(_sentences(closed, words(_("Its payments: {state}."), state=state)))
     if goal.lapses_at is not None:
-        waits = words(_("Unless it gets a show, its payments are due back at {at}."), at=at(goal.lapses_at))
+        no_show = _("Unless it gets a show, its payments are due back at {at}.")
+        cancelled = _("Unless its show is brought back, its payments are due back at {at}.")
+        waits = words(cancelled if goal.context.show_goal_id else no_show, at=at(goal.lapses_at))
         return Situation(_sentences(closed, waits), until=goal.lapses_at)
     if goal.context.show_goal_id is not None:
         return Situation(_sentences(closed, words(_("It has a show."))))

@@ -46,7 +46,7 @@ def show_page(context: dict[str, Any], goal: Goal) -> dict[str, Any]:
     """Return what the page of a goal shows above the goal's fields."""
     request, now = context["request"], clock.now()
     around = surroundings_of(goal, now=now)
-    situation = situation_of(goal, now=now)
+    situation = situation_of(around)
     return {
         "goal": goal,
         "now": now,

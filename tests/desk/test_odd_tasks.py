@@ -7,6 +7,7 @@ import pytest
 from bson import ObjectId
 from django.test import Client
 
+from desk.moments import at
 from desk.queue.entries import Situation, failed_entries, waiting_entries
 from goals.models import Goal
 from mongodb.collections import tolerant_collection
@@ -118,7 +119,7 @@ def test_page_of_a_goal_shows_its_odd_messages_last(admin: Client, show: Goal) -
 
     tasks = admin.get(page(show)).context["panels"][-1]
     assert [(str(fact.label), str(fact.value)) for fact in tasks.facts[:-1]] == [
-        ("good", f"{NOW + timedelta(hours=1):%Y-%m-%d %H:%M:%S}"),
+        ("good", at(NOW + timedelta(hours=1))),
         ("odd", "unreadable field: lock"),
     ]
 

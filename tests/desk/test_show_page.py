@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 import time_machine
+from django.contrib.auth.models import User
 from django.test import Client
 from django.utils.html import strip_tags
 
@@ -20,6 +21,7 @@ from tests.factories.people import StaffFactory
 from tests.showgoals.pages import page
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("clock")]
+SETTLED = {"state": "refund_due", "reason": "test", "decided_at": NBF, "decided_by": None, "total": 5, "payers": 1}
 SITUATION = re.compile(r'<p class="situation[^>]*>(.*?)</p>', re.DOTALL)
 
 
@@ -47,7 +49,8 @@ def test_overdue_show_says_that_no_qcluster_is_alive(admin: Client, show: Goal, 
     clock.move_to(NBF + timedelta(seconds=18.5))
     assert situation(admin, show) == (
         "It should have started at 2026-03-01 20:15:37 UTC, 18.5 s ago. "
-        "No qcluster is alive. The show starts as soon as one is."
+        "No qcluster is alive. The show starts as soon as one is, "
+        "but not after 2026-03-01 21:15:37 UTC: then it is cancelled."
     )
 
 
@@ -84,6 +87,17 @@ def test_late_show_says_why(
     )
 
 
+def test_late_show_that_has_ended_says_how_long_it_should_have_lasted(
+    admin: Client, show: Goal, clock: time_machine.Traveller, streamer: User
+) -> None:
+    start(show, clock, late=timedelta(seconds=18.5))
+    clock.shift(timedelta(seconds=30))
+    ApiClient(streamer).post(f"/goals/{show.pk}/end", {})
+    assert situation(admin, show).endswith(
+        "Its length counted from the late start, so it should have lasted until 2026-03-01 20:16:56 UTC."
+    )
+
+
 def test_text_of_an_earlier_release_says_why(admin: Client, show: Goal, clock: time_machine.Traveller) -> None:
     beat(NBF - timedelta(minutes=1), NBF - timedelta(seconds=4))
     start(show, clock, late=timedelta(seconds=18.5))
@@ -111,6 +125,17 @@ def test_cancelled_show_says_who_may_have_done_it(admin: Client, show: Goal, str
     assert situation(admin, show) == (
         "Cancelled at 2026-03-01 12:00:00 UTC, by its streamer or by staff. It can be brought back."
     )
+    funding_goal = Goal.objects.get(pk=show.context.funding_goal_id)
+    assert "Unless its show is brought back, its payments are due back at " in situation(admin, funding_goal)
+
+
+@pytest.mark.parametrize(("stored", "final"), [("sessions", {"status": "ended"}), ("goals", {"settlement": SETTLED})])
+def test_cancelled_show_that_cannot_come_back_does_not_say_that_it_can(
+    admin: Client, show: Goal, streamer_client: ApiClient, stored: str, final: dict[str, Any]
+) -> None:
+    streamer_client.post(f"/goals/{show.pk}/cancel", {})
+    collection(stored).update_many({"_id": {"$ne": show.pk}}, {"$set": final})
+    assert situation(admin, show) == "Cancelled at 2026-03-01 12:00:00 UTC, by its streamer or by staff."
 
 
 def test_show_whose_time_is_over_says_so(admin: Client, show: Goal, clock: time_machine.Traveller) -> None:
