@@ -1,5 +1,6 @@
 """The admin's page of a user, with live sessions, payments, and a button to deactivate or reactivate the account."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.contrib import admin, messages
@@ -8,7 +9,6 @@ from django.core.exceptions import PermissionDenied
 from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import path, reverse
-from django.utils.formats import date_format
 from django.utils.functional import Promise
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
@@ -18,13 +18,16 @@ from api.admin import AccountAdmin
 from api.admin_site import CHANGES, may
 from api.asking import ReasonForm, ask_page, crumbs_of
 from api.audit import author
+from api.models import ServerKey
 from config import clock
 from config.errors import ProductError
 from desk.buttons.views import may_look
 from desk.finding import MOST_USERS_LISTED, find_users
-from desk.users.deactivating import deactivate, reactivate
+from desk.moments import at
+from desk.users.deactivating import Deactivated, deactivate, reactivate
 from desk.users.forms import END, DeactivateForm
 from desk.users.hanging import Hanging, Unfinished, hanging_on, keys_made_by, latest_payments
+from sessions_app.models import Session
 
 PERMISSION = "auth.change_user"
 # The permission to make and revoke keys.
@@ -36,7 +39,7 @@ ACCOUNT_FACTS = ("live_sessions", "not_over", "payments", "changes")
 FACTS_OF_GOALS = frozenset({"not_over", "payments"})
 DEACTIVATE, REACTIVATE = _("Deactivate"), _("Reactivate")
 DEACTIVATION = _(
-    "The user can't sign in any more, and all tokens and sessions end at once. Payments and shows keep the user's "
+    "The user can't sign in any more, and all tokens and sign-ins end at once. Payments and shows keep the user's "
     "name. An account can be reactivated later."
 )
 REACTIVATION = _("The user can sign in again with the same password. Earlier tokens stay ended.")
@@ -45,6 +48,9 @@ HANGS = _("The user still has live sessions:")
 GO_ON = _("They go on as planned. Only a person who may cancel shows can end them.")
 KEYS = _("The user has made keys for servers, which stay valid without the account:")
 MORE = _("There is more. Type more of the name.")
+DEACTIVATED = _("User %s is deactivated.")
+SESSIONS_ENDED = _("The live sessions of user %s have ended.")
+KEYS_REVOKED = _("The keys of user %s are revoked.")
 ALREADY_DEACTIVATED = _("User %s was deactivated already. Nothing was changed.")
 ALREADY_ACTIVE = _("User %s was active already. Nothing was changed.")
 END_SESSIONS = _("End live sessions")
@@ -109,7 +115,7 @@ class UserDeskAdmin(AccountAdmin):
     def render_change_form(self, request: HttpRequest, context: Any, *args: Any, **kwargs: Any) -> HttpResponse:
         """Show the button that fits the account."""
         user: User | None = kwargs.get("obj")
-        if user is not None and self.has_change_permission(request, user):
+        if user is not None and user.pk != request.user.pk and self.has_change_permission(request, user):
             buttons = [("deactivate", DEACTIVATE) if user.is_active else ("reactivate", REACTIVATE)]
             if not user.is_active and may(request, CANCEL_PERMISSION) and _hanging(user).sessions:
                 buttons.append(("deactivate", END_SESSIONS))
@@ -145,8 +151,8 @@ class UserDeskAdmin(AccountAdmin):
         except ProductError as error:
             self.message_user(request, str(error.detail), messages.ERROR)
             return HttpResponseRedirect(_page_of(user))
-        is_done = done.was_active or any(wanted.values())
-        self._report(request, user, _("User %s is deactivated.") if is_done else ALREADY_DEACTIVATED)
+        for text in _said(done, **wanted):
+            self._report(request, user, text)
         if done.sessions_left:
             self.message_user(request, SESSIONS_LEFT % {"count": done.sessions_left}, messages.ERROR)
             return HttpResponseRedirect(request.path)
@@ -206,7 +212,7 @@ class UserDeskAdmin(AccountAdmin):
         """List the latest payments, each with its outcome and a link to the payer's page."""
         rows = (
             (
-                date_format(each.contribution.created_at, "DATETIME_FORMAT"),
+                at(each.contribution.created_at),
                 each.contribution.amount,
                 reverse("desk:payer", args=[each.contribution.funding_goal_id, user.pk]),
                 each.show.title if each.show else _("funding goal"),
@@ -232,17 +238,25 @@ def _hanging(user: User) -> Hanging:
     return known
 
 
+def _said(done: Deactivated, *, sessions: Sequence[Session], keys: Sequence[ServerKey]) -> list[Promise]:
+    """Return the messages about what was done, besides the one about sessions that are left."""
+    if done.was_active:
+        return [DEACTIVATED]
+    if not (sessions or keys):
+        return [ALREADY_DEACTIVATED]
+    return [*([KEYS_REVOKED] if keys else []), *([SESSIONS_ENDED] if sessions and not done.sessions_left else [])]
+
+
 def _posted(request: HttpRequest) -> Any:
     return request.POST if request.method == "POST" else None
 
 
 def _line(unfinished: Unfinished) -> tuple[str, str, SafeString]:
     goal = unfinished.goal
-    told = [str(unfinished.status.label)]
-    if goal.nbf is not None:
-        told.append(date_format(goal.nbf, "DATETIME_FORMAT"))
-    told.append(str(_("payers: %d") % unfinished.payers))
-    return reverse("admin:goals_goal_change", args=[goal.pk]), goal.title, format_html("({})", ", ".join(told))
+    starts = [at(goal.nbf)] if goal.nbf is not None else []
+    told = [unfinished.status.label, *starts, _("payers: %d") % unfinished.payers]
+    joined = format_html_join(", ", "{}", ((each,) for each in told))
+    return reverse("admin:goals_goal_change", args=[goal.pk]), goal.title, format_html("({})", joined)
 
 
 def _page_of(user: User) -> str:

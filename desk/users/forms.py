@@ -11,6 +11,14 @@ from api.models import ServerKey
 from desk.users.hanging import Hanging
 
 KEEP, END, REVOKE = "keep", "end", "revoke"
+THEY_GO_ON = _(
+    "They go on as planned. Only staff can still change them. "
+    "Nobody can create a show for a funding goal while the account is inactive."
+)
+THEY_END = _(
+    "They end now. Live shows end: if one ends before its time, a person decides about its payments. "
+    "Other shows are cancelled and funding goals close: their payments are due back."
+)
 
 
 class DeactivateForm(TellingForm):
@@ -21,8 +29,8 @@ class DeactivateForm(TellingForm):
         label=_("What becomes of them?"),
         widget=forms.RadioSelect,
         choices=[
-            (KEEP, _("They go on as planned. Only staff can still change them.")),
-            (END, _("They end now: live shows end, other shows are cancelled, and their payments are due back.")),
+            (KEEP, THEY_GO_ON),
+            (END, THEY_END),
         ],
     )
     keys = forms.ChoiceField(

@@ -75,7 +75,7 @@ def test_page_says_what_is_live_and_paid(browser: Client, streamer: User, viewer
     for told in (
         reverse("admin:sessions_app_session_change", args=[show.conditions.session_id]),
         reverse("admin:goals_goal_change", args=[show.pk]),
-        "(scheduled, 2026-03-01 13:00:00, payers: 1)",
+        '(scheduled, <time datetime="2026-03-01T13:00:00Z">2026-03-01 13:00:00 UTC</time>, payers: 1)',
         ": 77 · ",
         f"/admin/goals/goal/?q={streamer.pk}",
         f"?about={streamer.pk}",
@@ -194,10 +194,14 @@ def test_sessions_for_which_no_time_is_left_are_said_and_end_later(
         SessionFactory(user=streamer)
     monkeypatch.setattr("desk.users.deactivating.SESSION_SECONDS", 60)
 
-    left = [messages(answer(browser, streamer, sessions="end"))[1:] for _time in range(3)]
+    told = [messages(answer(browser, streamer, sessions="end")) for _time in range(3)]
 
-    text = "Sessions that are still live: {}. Press the button again."
-    assert left == [[text.format(2)], [text.format(1)], []]
+    left, name = "Sessions that are still live: {}. Press the button again.", streamer.username
+    assert told == [
+        [f"User {name} is deactivated.", left.format(2)],
+        [left.format(1)],
+        [f"The live sessions of user {name} have ended."],
+    ]
     assert {session.status for session in Session.objects.all()} == {"ended"}
 
 
@@ -257,6 +261,8 @@ def test_reactivated_user_signs_in_again_but_old_tokens_stay_ended(browser: Clie
 
 
 def test_nobody_deactivates_themselves(browser: Client, boss: User) -> None:
+    assert page(boss, "deactivate/") not in browser.get(page(boss)).content.decode()
+
     answer = browser.post(page(boss, "deactivate/"), {}, follow=True)
 
     assert messages(answer) == ["You can't deactivate yourself."]
