@@ -15,7 +15,7 @@ export const REASONS = Object.freeze({
   not_let_in: "The show is running, but the server does not let you in.",
   token_unavailable: "The show is running, but the server cannot let you in at the moment. We are trying again.",
   cancelled: "The show was cancelled.",
-  session_ended: "The streamer has ended the livestream.",
+  session_ended: "The livestream has ended.",
   missed: "The show could not be started in time, and was cancelled.",
   no_show: "There was no show in time. Your payment is due back.",
   show_cancelled: "The show was cancelled for good. Your payment is due back.",

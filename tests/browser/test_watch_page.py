@@ -57,10 +57,10 @@ def test_payer_reads_what_becomes_of_the_show(pages: PagesSite) -> None:
     screen.await_text("state", "Cancelled")
     assert screen.sees("reason") == "The show was cancelled. It may still be brought back."
     pages.site.api.post(f"/sessions/{show.session_id}/end", {"cancel_shows": True}, wanted=200)
-    screen.await_text("reason", "The streamer has ended the livestream.")
+    screen.await_text("reason", "The livestream has ended.")
     assert screen.seen("state", "outcome") == ("No show", "Your payment is due back.")
     strangers = pages.enter(f"/watch/{show.goal_id}?session_id={show.session_id}", pages.site.elsewhere["viewers"][0])
-    strangers.await_text("reason", "The streamer has ended the livestream.")
+    strangers.await_text("reason", "The livestream has ended.")
     assert strangers.seen("state", "outcome") == ("No show", "")
 
 

@@ -56,9 +56,10 @@ function showPicture(picture) {
 
 /** @param {ViewerPicture} picture */
 function showPayment({ payment, state, reason }) {
-  const last = payments[0];
-  const paid = payment && { amount: number(payment.amount), when: last ? dayAndTime(last.created_at) : "" };
-  put("payment", paid ? say("paid", paid) : say("not_paid_yet"));
+  const isDated = payment?.amount === payments.reduce((sum, { amount }) => sum + amount, 0);
+  const text = !isDated ? "paid" : payments.length > 1 ? "paid_often" : "paid_once";
+  const when = payments[0] ? dayAndTime(payments[0].created_at) : "";
+  put("payment", payment ? say(text, { amount: number(payment.amount), when }) : say("not_paid_yet"));
   const isSaid = reason === "refund_due" || reason === "no_show" || reason === "show_cancelled";
   const outcome = state === "lapsed" ? "refund_due" : payment?.outcome;
   put("outcome", payment && !isSaid ? say(`outcome_${outcome}`) : "");
