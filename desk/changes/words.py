@@ -8,6 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from api.labels import label_of
 from api.models import Scope
+from desk.decisions.evidence import BEGUN_BY
 from goals.settlements import SettlementState
 from sessions_app.models import RecordingState, SessionStatus
 from webhooks.models import DisabledReason
@@ -112,6 +113,8 @@ def _shown(name: str, value: Any) -> str:
             return str(_("yes") if value else _("no"))
         case list():
             return ", ".join(_shown(name, each) for each in value) or NOTHING
+    if name == "started_by":
+        return str(BEGUN_BY.get(value, value))
     if name == "fields":
         return str(FACTS.get(value, value))
     return label_of(CHOICES[name], value) if name in CHOICES else str(value)

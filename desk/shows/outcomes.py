@@ -14,6 +14,7 @@ OUTCOMES = {
     "is_run_into_by": _("another show runs into it"),
     # Outcomes of signals.
     "announced": _("announced"),
+    "cancelled": _("cancelled"),
     # Outcomes of deliveries.
     "planned": _("planned"),
     "sent": _("sent"),
