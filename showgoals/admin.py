@@ -235,7 +235,7 @@ class GoalAdmin(SettlementAdmin):
     @admin.display(description=_("access ends"))
     def access_ends_at(self, goal: Goal) -> str:
         """Return when viewers' access ends."""
-        return date_format(goal.access_exp, "DATETIME_FORMAT") if goal.access_exp else "-"
+        return f"{date_format(goal.access_exp, 'DATETIME_FORMAT')} UTC" if goal.access_exp else "-"
 
     @admin.display(description=_("levels"))
     def level_list(self, goal: Goal) -> SafeString:

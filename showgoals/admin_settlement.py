@@ -108,7 +108,7 @@ class SettlementAdmin(admin.ModelAdmin[Goal]):
         rows = (
             (_("state"), decided.get_state_display()),
             (_("reason"), reason_in_words(decided.reason)),
-            (_("decided at"), date_format(decided.decided_at, "DATETIME_FORMAT")),
+            (_("decided at"), f"{date_format(decided.decided_at, 'DATETIME_FORMAT')} UTC"),
             (_("decided by"), decided.decided_by or "-"),
             (_("as sold"), "-" if decided.as_sold is None else yesno(decided.as_sold)),
             (_("total"), decided.total),

@@ -91,7 +91,8 @@ class EndpointAdmin(WebhooksAdmin):
         if not endpoint.enabled:
             return str(_("disabled"))
         if endpoint.failing_since:
-            return _("failing since {moment}").format(moment=date_format(endpoint.failing_since, "DATETIME_FORMAT"))
+            moment = f"{date_format(endpoint.failing_since, 'DATETIME_FORMAT')} UTC"
+            return _("failing since {moment}").format(moment=moment)
         return str(_("slow") if endpoint.slow else _("takes all calls"))
 
     @admin.display(description=_("attempts"))

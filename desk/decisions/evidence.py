@@ -8,8 +8,10 @@ from typing import Any
 from bson import ObjectId
 from django.contrib.auth.models import User
 from django.utils.functional import Promise
+from django.utils.safestring import SafeString
 from django.utils.translation import gettext_lazy as _
 
+from desk.moments import at
 from goals.models import DEFERRED, Goal
 from mongodb.documents import find
 from sessions_app.models import Recording
@@ -48,6 +50,11 @@ class Case:
     def as_sold(self) -> bool | None:
         """Whether the show had the promised ticket and at least the promised length; None if no show was performed."""
         return self.goal.settlement.as_sold if self.goal.settlement else None
+
+    @property
+    def began(self) -> SafeString:
+        """When the show began, as text; "-" if it did not begin."""
+        return at(self.show.begun_at if self.show else None)
 
     @property
     def begun_by(self) -> Promise | str:

@@ -21,6 +21,7 @@ from config import clock
 from config.errors import ProductError
 from desk.decisions.evidence import cases_of
 from desk.decisions.forms import RequiredReasonForm
+from desk.moments import at
 from desk.shows.panels import goal_url
 from goals.models import Goal
 from goals.names import usernames
@@ -128,9 +129,11 @@ def _change_payer(
 
 def _ask(request: HttpRequest, goal: Goal, viewer_id: str, **context: Any) -> HttpResponse:
     funding_goal_id = funding_goal_of(goal)
+    exclusion = Exclusion.objects.filter(pk=f"{funding_goal_id}:{viewer_id}").first()
     context |= {
         "labels": LABELS,
         "paid": payment_of(viewer_id, funding_goal_id).amount,
-        "exclusion": Exclusion.objects.filter(pk=f"{funding_goal_id}:{viewer_id}").first(),
+        "exclusion": exclusion,
+        "taken_out": at(exclusion.at if exclusion else None),
     }
     return ask_page(request, template="desk/payer_confirm.html", **context)

@@ -165,7 +165,7 @@ def test_endpoint_that_has_taken_everything_is_sent_nothing(admin: Client) -> No
     [
         ({}, "takes all calls"),
         ({"slow": True}, "slow"),
-        ({"slow": True, "failing_since": NOON}, "failing since 2026-03-01 12:00"),
+        ({"slow": True, "failing_since": NOON}, "failing since 2026-03-01 12:00:00 UTC"),
         ({"enabled": False, "failing_since": NOON}, "disabled"),
         ({"enabled": False, "disabled_reason": "gone"}, "disabled: it has answered 410"),
     ],
