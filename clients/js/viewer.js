@@ -1,6 +1,7 @@
 import { Admission, JITTER_SECONDS } from "./admission.js";
 import { Client } from "./client.js";
 import { LateReads } from "./late.js";
+import { OutcomeReads } from "./outcome.js";
 import { CONFIRMED_WITHIN_MS, Receipts } from "./receipts.js";
 import { foremost, pairsOf, standingOf } from "./standing.js";
 
@@ -40,6 +41,7 @@ export class Viewer extends Client {
   #payments = new Map();
   #arePaymentsOld = true;
   #lateReads = new LateReads();
+  #outcomeReads = new OutcomeReads();
   #endedShow = "";
   #options;
   #receipts;
@@ -97,7 +99,8 @@ export class Viewer extends Client {
 
   /** @override @param {number} now */
   onTick(now) {
-    const { show, payment } = this.#pair(now) ?? {};
+    const pair = this.#pair(now);
+    const { show, payment } = pair ?? {};
     if (!this.#isIn(now)) this.#admission.credentials = null;
     if (show?.status === "live" && !isOn(show, now) && this.#endedShow !== show.id) {
       this.#endedShow = show.id; // the client may have missed goal.ended
@@ -105,6 +108,20 @@ export class Viewer extends Client {
     }
     this.#admission.tend(show && payment && isOn(show, now) ? show : null);
     if (show && this.#lateReads.isDue(show, now)) this.readSoon(0);
+    if (!document.hidden) this.#readOutcome(pair, now);
+  }
+
+  /**
+   * Read the payments from time to time if the show is over, and it is undecided what becomes of the viewer's payment.
+   *
+   * @param {Pair | null} pair
+   * @param {number} now
+   */
+  #readOutcome(pair, now) {
+    const outcome = pair?.payment?.outcome;
+    const isUndecided = outcome === "pending" || outcome === "in_question";
+    if (!isUndecided || !this.#isOver(pair, now)) return;
+    if (this.#outcomeReads.isDue(`${pair?.show?.id ?? pair?.funding?.id} ${outcome}`)) this.paid();
   }
 
   /** @override */
@@ -120,8 +137,9 @@ export class Viewer extends Client {
     const now = this.clock.now() / 1000;
     const pair = this.#pair(now);
     const { state } = this.#standing(pair, now);
-    const isOver = state === "ended" || state === "lapsed";
-    return state === "funding" || state === "cancelled" || (isOver && pair?.payment?.outcome === "pending");
+    if (state === "funding" || state === "cancelled") return true;
+    // A payment may be in question for days. #readOutcome reads it more rarely than a client without events polls.
+    return this.#isOver(pair, now) && pair?.payment?.outcome === "pending";
   }
 
   /** @override @param {Connection} connection @returns {ViewerPicture} */
@@ -167,6 +185,12 @@ export class Viewer extends Client {
     const isIn = this.#isIn(now) && credentials?.goal_id === pair?.show?.id;
     const lapse = this.session?.status === "ended" ? "session_ended" : null;
     return standingOf(pair, { now, isIn, trouble, lapse });
+  }
+
+  /** Tell whether the show has ended, or cannot follow any more. @param {Pair | null} pair @param {number} now */
+  #isOver(pair, now) {
+    const { state } = this.#standing(pair, now);
+    return state === "ended" || state === "lapsed";
   }
 
   /** Tell whether the credentials let the viewer in now. @param {number} now */

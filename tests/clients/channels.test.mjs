@@ -4,6 +4,7 @@ import { afterEach, beforeEach, test } from "node:test";
 
 import { ApiError } from "../../clients/js/api.js";
 import { Channels } from "../../clients/js/channels.js";
+import { Pusher } from "./pusher.mjs";
 
 const CHANNEL = "private-stream@6811c05bf672c8b2cbdc2433";
 const realNow = performance.now;
@@ -14,49 +15,6 @@ beforeEach(() => {
   performance.now = () => nowMs;
 });
 afterEach(() => (performance.now = realNow));
-
-/** Authorizes channels when pusher-js does: all channels after each connect, and a new channel while connected. */
-class Pusher {
-  #channels = new Map();
-  #options;
-  #onState;
-  connection = { state: "disconnected", socket_id: "0", bind: (_event, callback) => (this.#onState = callback) };
-
-  constructor(_key, options) {
-    this.#options = options;
-    setImmediate(() => this.connect());
-  }
-
-  connect() {
-    const { connection } = this;
-    Object.assign(connection, { state: "connected", socket_id: String(Number(connection.socket_id) + 1) });
-    this.#onState();
-    for (const name of this.#channels.keys()) this.#ask(name);
-  }
-
-  disconnect() {
-    this.connection.state = "disconnected";
-    for (const channel of this.#channels.values()) channel.subscribed = false;
-    this.#onState();
-  }
-
-  subscribe(name) {
-    if (!this.#channels.has(name)) this.#channels.set(name, { bind_global() {}, unbind_global() {} });
-    if (this.connection.state === "connected") this.#ask(name);
-    return this.#channels.get(name);
-  }
-
-  unsubscribe(name) {
-    this.#channels.delete(name);
-  }
-
-  #ask(name) {
-    const channel = Object.assign(this.#channels.get(name), { subscribed: false, subscriptionPending: true });
-    const done = (error) => Object.assign(channel, { subscribed: !error, subscriptionPending: false });
-    const asked = { socketId: this.connection.socket_id, channelName: name };
-    this.#options.channelAuthorization.customHandler(asked, done);
-  }
-}
 
 /**
  * Let `ms` milliseconds pass. The API refuses the first subscription with `error`, and the connection breaks at each
