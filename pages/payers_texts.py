@@ -33,7 +33,7 @@ _PAYMENT = {
     "paid_often": _("You have paid {amount}, last on {when}."),
     "not_paid_yet": _("You have not paid for this show."),
     "outcome_pending": "",
-    "outcome_in_question": _("A person decides what becomes of your payment."),
+    "outcome_in_question": _("It is not decided yet what becomes of your payment."),
     "outcome_earned": _("The streamer has earned your payment."),
     "outcome_refund_due": _("Your payment is due back."),
 }

@@ -52,7 +52,7 @@ OF_STATES = {
     State.PLANNED: Why.PLANNED,
 }
 OUTCOMES = {
-    Outcome.IN_QUESTION: _("A person decides what becomes of the payment."),
+    Outcome.IN_QUESTION: _("It is not decided yet what becomes of the payment."),
     Outcome.EARNED: _("The payment is earned."),
     Outcome.REFUND_DUE: _("The payment is due back."),
 }

@@ -73,7 +73,7 @@ def end_early(screen: Screen, payers: Screen) -> None:
     screen.await_text("reason", "The show was ended before its time.")
     payers.await_text("reason", "The show has ended before its time.")
     screen.await_text("outcome", "A person decides what becomes of the payments.")
-    payers.await_text("outcome", "A person decides what becomes of your payment.")
+    payers.await_text("outcome", "It is not decided yet what becomes of your payment.")
     screen.await_text("light", "The recording is over.")
     screen.await_part("steps", "The recording was stopped.")
     assert (screen.seen("state", "clock", "until"), screen.buttons()) == (("Over", "", ""), [])

@@ -167,7 +167,8 @@ def test_viewer_of_a_show_without_evidence(live: Goal, viewer: User, clock: Trav
     send_all()
     end(live, clock)
     sentence = (
-        "The show has ended, but nothing proves that it was performed. A person decides what becomes of the payment."
+        "The show has ended, but nothing proves that it was performed. "
+        "It is not decided yet what becomes of the payment."
     )
     assert told(live, viewer) == ("no_evidence", "in_question", sentence)
 
