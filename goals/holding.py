@@ -12,12 +12,14 @@ from bson import ObjectId
 
 from goals.cancelling import oldest_startable
 from goals.models import TimelineKind, starting_kinds
-from goals.states import NOT_HELD, SCHEDULED, Condition
+from goals.states import LIVE, NOT_HELD, SCHEDULED, Condition
 from goals.tasks import activate_goal
 from goals.timeline import record_each
 from mongodb.collections import Document, collection
 
 ROW = "held_shows"
+# The show was held, or live, when a database was restored, and has not been moved since.
+MARKED: Condition = {"held_nbf": {"$ne": None}, "$expr": {"$eq": ["$held_nbf", "$nbf"]}}
 # The version of a held show rises by this number. Clients may have seen the show start, change and end after the
 # backup. They ignore events that they know and events of lower versions. It is very unlikely that the show had 100
 # changes after the backup.
@@ -52,6 +54,22 @@ def hold_overdue(*, before: datetime) -> None:
     record_each(ids, TimelineKind.TASK, ROW, "held", "It was due before the database was restored from a backup.")
 
 
+def mark_live() -> int:
+    """Mark the live shows of a restored database, and return their number. See `was_live_in_backup`."""
+    live = LIVE.condition(*starting_kinds())
+    marked: int = collection("goals").update_many(live, [{"$set": {"held_nbf": "$nbf"}}]).matched_count
+    return marked
+
+
+def was_live_in_backup(goal_id: str) -> bool:
+    """Tell whether the show was live in a backup that was restored.
+
+    What happened to such a show after the backup is not known: it may have ended early. A show that was held and then
+    started is none of these, because starting it has moved it.
+    """
+    return collection("goals").find_one({"_id": ObjectId(goal_id), **MARKED}, {"_id": True}) is not None
+
+
 def held_shows(*, now: datetime) -> list[HeldShow]:
     """Return the held shows, in the order of their nbf."""
     found = collection("goals").find(
@@ -74,8 +92,7 @@ def is_held(goal_id: str) -> bool:
 
 
 def _held() -> Condition:
-    is_held = {"held_nbf": {"$ne": None}, "$expr": {"$eq": ["$held_nbf", "$nbf"]}}
-    return {**SCHEDULED.condition(*starting_kinds()), **is_held}
+    return {**SCHEDULED.condition(*starting_kinds()), **MARKED}
 
 
 def _show(goal: Document, *, now: datetime) -> HeldShow:

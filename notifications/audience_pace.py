@@ -26,8 +26,8 @@ def next_telling(show_id: str, funding_goal_id: str, *, now: datetime, access_en
     """Return when the payers may be told of the change: now, or later if they have just been told of another change.
 
     If the change gives the payers new credentials, `access_ends` is when the present credentials expire. The payers are
-    told at once if the present credentials might expire during the wait. Call this function in the transaction that
-    changes the show.
+    told at once if the credentials that they have might expire during the wait: the present ones or, while those may
+    still be on their way, the ones before. Call this function in the transaction that changes the show.
     """
     funding_goal = collection(Goal._meta.db_table).find_one({"_id": ObjectId(funding_goal_id)}, {"payers": True})
     payers = (funding_goal or {}).get("payers") or 0
@@ -38,7 +38,11 @@ def next_telling(show_id: str, funding_goal_id: str, *, now: datetime, access_en
     told_at = pace["told_at"].replace(tzinfo=UTC) if pace else now - wait
     # If another change is waiting for `told_at`, both go out together.
     at = told_at if told_at > now else max(now, told_at + wait)
-    if access_ends is not None and at > max(now, access_ends - wait - SENT_WITHIN):
-        at = now
-    collection(PACES).update_one({"_id": show_id}, {"$set": {"told_at": max(at, told_at)}}, upsert=True)
+    if access_ends is not None:
+        if pace and pace.get("access_ends") and now < told_at + wait + SENT_WITHIN:
+            access_ends = min(access_ends, pace["access_ends"].replace(tzinfo=UTC))
+        if at > max(now, access_ends - wait - SENT_WITHIN):
+            at = now
+    told = {"told_at": max(at, told_at), "access_ends": access_ends}
+    collection(PACES).update_one({"_id": show_id}, {"$set": told}, upsert=True)
     return at

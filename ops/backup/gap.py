@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from goals.ending import move_end
-from goals.holding import HeldShow, held_shows, hold_overdue
+from goals.holding import HeldShow, held_shows, hold_overdue, mark_live
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.states import ACTIVE
@@ -26,11 +26,12 @@ SESSIONS = Session._meta.db_table
 class Gap:
     """What was due between the backup and now.
 
-    `held` lists the shows that are now held, `closing` counts the funding goals that close now instead of earlier, and
-    `postponed` those that lapse later than planned.
+    `held` lists the shows that are now held, and `live` counts those that were live. `closing` counts the funding goals
+    that close now instead of earlier, and `postponed` those that lapse later than planned.
     """
 
     held: list[HeldShow]
+    live: int
     closing: int
     postponed: int
 
@@ -40,7 +41,12 @@ def bridge(*, at: datetime, now: datetime) -> Gap:
     _release_claims(now=now)
     _outdate_caches(now=now)
     hold_overdue(before=now)
-    return Gap(held=held_shows(now=now), closing=_close_now(now=now), postponed=_postpone_lapses(at=at, now=now))
+    return Gap(
+        held=held_shows(now=now),
+        live=mark_live(),
+        closing=_close_now(now=now),
+        postponed=_postpone_lapses(at=at, now=now),
+    )
 
 
 def _release_claims(*, now: datetime) -> None:

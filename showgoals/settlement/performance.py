@@ -8,6 +8,7 @@ from functools import partial
 from bson import ObjectId
 
 from config import clock
+from goals.holding import was_live_in_backup
 from goals.kinds import GoalKind
 from goals.models import Goal
 from goals.settlements import SettlementState
@@ -29,6 +30,7 @@ class Judgement(StrEnum):
     RECORDED = "recorded"  # there is a recording
     ENDED_EARLY = "ended_early"
     NO_EVIDENCE = "no_evidence"
+    RESTORED = "restored"  # the show was live in a backup that was restored, so it may have ended early
 
 
 UNPROVEN: Document = {
@@ -55,6 +57,8 @@ def judge(show: Goal, funding_goal: Goal) -> Verdict:
     """Return the verdict on an ended show. Payments are earned if it lasted its full length and provably took place."""
     if show.exp is None or show.access_exp is None or show.exp < show.access_exp:
         reason = Judgement.ENDED_EARLY
+    elif was_live_in_backup(str(show.pk)):
+        reason = Judgement.RESTORED
     elif show.context.started_by == "streamer":
         reason = Judgement.PERFORMED
     else:

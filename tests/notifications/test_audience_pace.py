@@ -92,6 +92,22 @@ def test_shows_do_not_wait_for_each_other(show: Goal, client: ApiClient, session
     assert due("batch_notify_payers") == [0, 0]
 
 
+def test_credentials_on_their_way_do_not_make_later_ones_wait_beyond_the_end_of_the_old_ones(
+    show: Goal, streamer: User, clock: Traveller
+) -> None:
+    clock.move_to(WHOLE + HOUR)
+    assert activate_goal(str(show.pk), SECONDS + 3600) == "started"
+    connection.get_collection("django_q_ormq").delete_many({"name": "batch_notify_stream_authorized"})
+    client = ApiClient(streamer)
+
+    for second in (588, 589, 600):  # the first credentials expire after 600 seconds
+        clock.move_to(WHOLE + HOUR + timedelta(seconds=second))
+        assert client.post(f"/goals/{show.pk}/extend", {"seconds": 300}).status == 200
+
+    began = (WHOLE + HOUR - NOW).total_seconds()
+    assert [moment - began for moment in due("batch_notify_stream_authorized")] == [588, 589, 600]
+
+
 def test_new_credentials_wait_unless_the_old_ones_would_expire(show: Goal, streamer: User, clock: Traveller) -> None:
     clock.move_to(WHOLE + HOUR)
     assert activate_goal(str(show.pk), SECONDS + 3600) == "started"

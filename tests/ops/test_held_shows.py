@@ -19,7 +19,7 @@ from goals.tasks import activate_goal, reconcile_goals
 from mongodb.collections import collection
 from mongodb.pending import RESTORATIONS
 from sessions_app.models import Session
-from showgoals.settlement.tasks import reconcile_settlements
+from showgoals.settlement.tasks import reconcile_settlements, settle_performances
 from tests.factories.client import ApiClient
 from tests.factories.databases import in_database
 from tests.factories.documents import queued_messages, stored, stored_one, timeline
@@ -205,6 +205,31 @@ def test_old_form_does_not_undo_the_decision(
         later = {"nbf": int(datetime.now(UTC).timestamp()) + 600}
         moved = streamer_client.patch(f"/goals/{show.pk}", later, if_match=seen.headers["ETag"])
         assert (moved.status, moved.body["code"]) == (412, "precondition_failed")
+
+
+def test_person_decides_about_a_show_that_was_live(
+    tmp_path: Path, show: Goal, other_database: str, streamer_client: ApiClient
+) -> None:
+    """It may have ended early after the backup. The recording that is found proves nothing about its length."""
+    nbf = whole_second() - MINUTE
+    times = {"nbf": nbf, "created_at": nbf - MINUTE}
+    collection("goals").update_one({"_id": show.pk}, {"$set": times})
+    activate_goal(str(show.pk), int(nbf.timestamp()))
+    assert streamer_client.post(f"/goals/{show.pk}/start", {}).status == 200
+    long_ago = nbf - timedelta(hours=9)
+    earlier = {"nbf": long_ago, "activated_at": long_ago, "context.started": long_ago}
+    collection("goals").update_one({"_id": show.pk}, {"$set": earlier})
+    back_up(tmp_path / "backup")
+    lines = restore(tmp_path / "backup", into=other_database)
+
+    with in_database(other_database):
+        assert lines[1] == "Shows that were live, and about whose payments a person has to decide when they end: 1."
+        collection("recordings").update_one({"_id": show.pk}, {"$set": {"provider": {"files": [{"vid": "v1"}]}}})
+        reconcile_goals()
+        settle_performances()
+        assert stored_one("goals", show.pk)["exp"] is not None
+        settlement = stored_one("goals", show.context.funding_goal_id)["settlement"]
+        assert (settlement["state"], settlement["reason"]) == ("in_question", "restored")
 
 
 def test_half_restored_database_says_so(other_database: str) -> None:

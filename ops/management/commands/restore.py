@@ -39,6 +39,11 @@ class Command(BaseCommand):
                 "Funding goals that would have lapsed since the backup and have more time now: "
                 f"{restored.gap.postponed}."
             )
+        if restored.gap.live:
+            self.stdout.write(
+                "Shows that were live, and about whose payments a person has to decide when they end: "
+                f"{restored.gap.live}."
+            )
         if held := restored.gap.held:
             self.stdout.write(
                 f"Shows that came due after the backup and wait until you start them with `held_shows`: {len(held)}."
