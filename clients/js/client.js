@@ -250,13 +250,23 @@ export class Client {
    * @param {Data} data
    */
   #hear(channel, name, data) {
-    if (this.#isClosed || typeof data?.goal_id !== "string") return;
+    if (this.#isClosed || typeof data?.goal_id !== "string" || this.#isOfAnotherSession(data)) return;
     this.onEvent(channel, name, data);
     if (this.book.hear(name, data)) {
       if (!this.book.isComplete(data.goal_id)) this.readSoon(Math.random() * SPREAD_MS);
       this.onNews(channel, name, data);
     }
     this.tick();
+  }
+
+  /**
+   * Tell whether the event is about another session. A streamer's channels have the events of all their sessions.
+   *
+   * @param {Data} data
+   */
+  #isOfAnotherSession({ goal_id, session_id }) {
+    if (session_id !== undefined) return session_id !== this.options.sessionId;
+    return !this.book.goals.has(goal_id); // goal.progressed does not name its session
   }
 
   #pollMs() {

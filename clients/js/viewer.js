@@ -89,7 +89,11 @@ export class Viewer extends Client {
   /** @override @param {string} _channel @param {string} name @param {Data} data */
   onNews(_channel, name, data) {
     if (name === "goal.ended" || name === "goal.lapsed" || name === "goal.cancelled") this.#readPaymentsLater();
-    if (name === "stream.authorized") this.#admission.askWithin(data.jitter_factor ?? JITTER_SECONDS);
+    if (name === "stream.authorized") {
+      const seconds = data.jitter_factor ?? JITTER_SECONDS;
+      if (!this.#hasPaidFor(data.goal_id)) this.#readPaymentsWithin(seconds); // the viewer has paid on another device
+      this.#admission.askWithin(seconds);
+    }
   }
 
   /** @override */
@@ -200,8 +204,18 @@ export class Viewer extends Client {
   }
 
   #readPaymentsLater() {
-    const delay = Math.random() * CONFIRMED_WITHIN_MS;
-    setTimeout(() => this.paid(), delay);
+    this.#readPaymentsWithin(CONFIRMED_WITHIN_MS / 1000);
+  }
+
+  /** @param {number} seconds */
+  #readPaymentsWithin(seconds) {
+    setTimeout(() => this.paid(), Math.random() * seconds * 1000);
+  }
+
+  /** @param {string} showId */
+  #hasPaidFor(showId) {
+    const pairs = pairsOf(this.book.goals.values(), this.#payments);
+    return pairs.some(({ show, payment }) => show?.id === showId && payment);
   }
 
   /** Tell whether the payment was made before the session began. @param {Data} payment */

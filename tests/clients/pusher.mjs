@@ -9,6 +9,7 @@ export class Pusher {
   connection = { state: "disconnected", socket_id: "0", bind: (_event, callback) => (this.#onState = callback) };
 
   constructor(_key, options) {
+    Pusher.latest = this;
     this.#options = options;
     setImmediate(() => this.connect());
   }
@@ -27,13 +28,20 @@ export class Pusher {
   }
 
   subscribe(name) {
-    if (!this.#channels.has(name)) this.#channels.set(name, { bind_global() {}, unbind_global() {} });
+    const channel = { bind_global: (callback) => (channel.callback = callback), unbind_global() {} };
+    if (!this.#channels.has(name)) this.#channels.set(name, channel);
     if (this.connection.state === "connected") this.#ask(name);
     return this.#channels.get(name);
   }
 
   unsubscribe(name) {
     this.#channels.delete(name);
+  }
+
+  /** Let the client hear an event on the first channel whose name contains `part`. */
+  hear(part, event, data) {
+    const name = [...this.#channels.keys()].find((each) => each.includes(part));
+    this.#channels.get(name).callback(event, data);
   }
 
   #ask(name) {
