@@ -2,11 +2,12 @@
  * The server's clock, as estimated from its responses.
  *
  * A `Date` header has whole seconds, so each response only gives bounds for the difference between the two clocks.
- * Several responses together narrow the bounds.
+ * Several responses together narrow the bounds. The time never goes back meanwhile, so a show that is over stays over.
  */
 export class ServerClock {
   #atLeast = -Infinity;
   #atMost = Infinity;
+  #latest = -Infinity;
 
   /**
    * Learn from an answer. If it contradicts earlier answers, a clock was set, and only this answer counts.
@@ -21,6 +22,8 @@ export class ServerClock {
     const atLeast = second - receivedAt;
     const atMost = second + 1000 - sentAt;
     const isConsistent = atLeast <= this.#atMost && atMost >= this.#atLeast;
+    const isFirst = this.#atLeast === -Infinity;
+    if (isFirst || !isConsistent) this.#latest = -Infinity;
     this.#atLeast = isConsistent ? Math.max(atLeast, this.#atLeast) : atLeast;
     this.#atMost = isConsistent ? Math.min(atMost, this.#atMost) : atMost;
   }
@@ -32,6 +35,6 @@ export class ServerClock {
 
   /** The server's time in milliseconds since 1970. */
   now() {
-    return Date.now() + this.offset;
+    return (this.#latest = Math.max(this.#latest, Date.now() + this.offset));
   }
 }

@@ -78,6 +78,21 @@ test("a delayed show hides neither an open funding goal nor the next show", () =
   assert.equal(chosen([funding, show])?.show?.id, "show");
 });
 
+test("the time does not go back when a quick answer follows a slow one", (t) => {
+  t.mock.timers.enable({ apis: ["Date"], now: 1_000_000_000_000 });
+  const clock = new ServerClock();
+  const moments = [clock.now() - 3_600_000];
+  for (const tookMs of [2_000, 20, 20]) {
+    t.mock.timers.tick(100);
+    clock.observe(new Date(Date.now() - 3_600_000).toUTCString(), Date.now() - tookMs, Date.now());
+    moments.push(clock.now());
+  }
+  assert.deepEqual(moments, moments.toSorted((one, other) => one - other));
+
+  t.mock.timers.tick(2_000);
+  assert.ok(Math.abs(clock.now() - (Date.now() - 3_600_000)) <= 500, `${clock.now()}`);
+});
+
 test("answers tell the server's clock to a fraction of a second, until somebody sets a clock", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 1_000_000_000_000 });
   const clock = new ServerClock();
