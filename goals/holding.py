@@ -1,8 +1,8 @@
 """Held shows, which were due before the database was restored from a backup, and wait for a person's decision.
 
 The product does not know whether such a show was performed after the backup. So the show neither starts nor counts as
-missed until somebody starts, moves or cancels it. A show is held while its `held_nbf` equals its `nbf`, so moving the
-show ends the hold. Starting it means moving it to the present second.
+missed until somebody starts, moves or cancels it. A scheduled show is held while its `held_nbf` equals its `nbf`, so
+moving the show ends the hold. Starting it means moving it to the present second.
 """
 
 from dataclasses import dataclass
@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 
 from bson import ObjectId
 
+from goals.access import access_is_over_expression
 from goals.cancelling import oldest_startable
 from goals.models import TimelineKind, starting_kinds
 from goals.states import LIVE, NOT_HELD, SCHEDULED, Condition
@@ -54,18 +55,21 @@ def hold_overdue(*, before: datetime) -> None:
     record_each(ids, TimelineKind.TASK, ROW, "held", "It was due before the database was restored from a backup.")
 
 
-def mark_live() -> int:
-    """Mark the live shows of a restored database, and return their number. See `was_live_in_backup`."""
-    live = LIVE.condition(*starting_kinds())
+def mark_live(*, at: datetime) -> int:
+    """Mark the shows whose payers had access at the moment `at` of the backup. Return their number.
+
+    See `was_live_in_backup`.
+    """
+    live = {**LIVE.condition(*starting_kinds()), "$expr": {"$not": [access_is_over_expression(at)]}}
     marked: int = collection("goals").update_many(live, [{"$set": {"held_nbf": "$nbf"}}]).matched_count
     return marked
 
 
 def was_live_in_backup(goal_id: str) -> bool:
-    """Tell whether the show was live in a backup that was restored.
+    """Tell whether a show that has started was live in a backup that was restored.
 
-    What happened to such a show after the backup is not known: it may have ended early. A show that was held and then
-    started is none of these, because starting it has moved it.
+    What happened to such a show after the backup is not known: it may have ended early. If the show was held instead,
+    the answer is no, because a held show starts by being moved.
     """
     return collection("goals").find_one({"_id": ObjectId(goal_id), **MARKED}, {"_id": True}) is not None
 

@@ -83,7 +83,7 @@ UNENDED = State("unended", {"cancelled_at": FieldTest.NULL, "exp": FieldTest.NUL
 # Scheduled, or cancelled before the start. Such a goal can be moved, which brings a cancelled one back.
 CHANGEABLE = State("changeable", {"activated_at": FieldTest.NULL, "exp": FieldTest.NULL})
 
-# The goal is not held (`goals/holding.py`). Held goals neither start nor count as missed.
+# A scheduled goal is not held (`goals/holding.py`). Held goals neither start nor count as missed.
 NOT_HELD: Condition = {"$expr": {"$ne": ["$held_nbf", "$nbf"]}}
 
 # States of goals that collect payments until their `exp`.

@@ -39,8 +39,9 @@ def next_telling(show_id: str, funding_goal_id: str, *, now: datetime, access_en
     # If another change is waiting for `told_at`, both go out together.
     at = told_at if told_at > now else max(now, told_at + wait)
     if access_ends is not None:
-        if pace and pace.get("access_ends") and now < told_at + wait + SENT_WITHIN:
-            access_ends = min(access_ends, pace["access_ends"].replace(tzinfo=UTC))
+        before = pace["access_ends"].replace(tzinfo=UTC) if pace and pace.get("access_ends") else access_ends
+        if now < min(told_at + wait, before) + SENT_WITHIN:
+            access_ends = min(access_ends, before)
         if at > max(now, access_ends - wait - SENT_WITHIN):
             at = now
     told = {"told_at": max(at, told_at), "access_ends": access_ends}

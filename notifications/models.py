@@ -106,8 +106,8 @@ class Receipts(models.Model):
 class AudiencePace(models.Model):
     """When all payers of a show were last told of a change, or will next be told. The id is the show's id.
 
-    `access_ends` is when the credentials expire that payers may have until then; null if they have none. A TTL index
-    deletes the document a day after `told_at`.
+    `access_ends` is the earliest moment at which credentials expire that some payers may still use. It is null if the
+    last change gave no credentials. A TTL index deletes the document a day after `told_at`.
     """
 
     id = models.CharField(primary_key=True, db_column="_id", max_length=24)

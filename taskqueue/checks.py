@@ -16,7 +16,7 @@ LEAST = {
     # A worker that dies uses up an attempt.
     "Q_MAX_ATTEMPTS": 5,
 }
-LEAST_IN_TESTS = {"Q_TIMEOUT": 1, "Q_SILENCE": 6, "Q_MAX_ATTEMPTS": 1}
+LEAST_WITH_DEBUG = {"Q_TIMEOUT": 1, "Q_SILENCE": 6, "Q_MAX_ATTEMPTS": 1}
 
 
 @register("taskqueue")
@@ -44,7 +44,7 @@ def check_times(**_kwargs: Any) -> list[CheckMessage]:
     """
     cluster: dict[str, Any] = settings.Q_CLUSTER
     timeout, retry = cluster["timeout"], cluster["retry"]
-    least = LEAST if settings.IS_DEPLOYMENT else LEAST_IN_TESTS
+    least = LEAST if settings.IS_DEPLOYMENT else LEAST_WITH_DEBUG
     numbers = {
         "Q_TIMEOUT": Number(timeout, least["Q_TIMEOUT"], 3600, " seconds"),
         "Q_RETRY": Number(retry, 1, 7200, " seconds"),

@@ -64,6 +64,8 @@ export class Client {
   /** @type {Reason | null} */
   #trouble = "starting";
   #failures = 0;
+  /** Ids of goals that the client has looked for once. @type {Set<string>} */
+  #unknown = new Set();
   #readAt = 0;
   #notBefore = 0;
   #isReading = false;
@@ -266,7 +268,11 @@ export class Client {
    */
   #isOfAnotherSession({ goal_id, session_id }) {
     if (session_id !== undefined) return session_id !== this.options.sessionId;
-    return !this.book.goals.has(goal_id); // goal.progressed does not name its session
+    if (this.book.goals.has(goal_id)) return false;
+    // goal.progressed does not name its session. The goal may be of this one, if its goal.added was lost.
+    if (!this.#unknown.has(goal_id)) this.readSoon(Math.random() * SPREAD_MS);
+    this.#unknown.add(goal_id);
+    return true;
   }
 
   #pollMs() {

@@ -2,11 +2,13 @@
  * The server's clock, as estimated from its responses.
  *
  * A `Date` header has whole seconds, so each response only gives bounds for the difference between the two clocks.
- * Several responses together narrow the bounds. The time never goes back meanwhile, so a show that is over stays over.
+ * Several responses together narrow the bounds. The time goes back only if a clock was set, so a show that is over stays over.
  */
 export class ServerClock {
   #atLeast = -Infinity;
   #atMost = Infinity;
+  /** The first upper bound. Later bounds are tighter. */
+  #widest = Infinity;
   #latest = -Infinity;
 
   /**
@@ -22,8 +24,10 @@ export class ServerClock {
     const atLeast = second - receivedAt;
     const atMost = second + 1000 - sentAt;
     const isConsistent = atLeast <= this.#atMost && atMost >= this.#atLeast;
-    const isFirst = this.#atLeast === -Infinity;
-    if (isFirst || !isConsistent) this.#latest = -Infinity;
+    const isNew = !isConsistent || this.#atLeast === -Infinity;
+    // If the latest time is later than any answer has allowed, it came from a clock that was set back since.
+    if (isNew || this.#latest > receivedAt + this.#widest) this.#latest = -Infinity;
+    if (isNew) this.#widest = atMost;
     this.#atLeast = isConsistent ? Math.max(atLeast, this.#atLeast) : atLeast;
     this.#atMost = isConsistent ? Math.min(atMost, this.#atMost) : atMost;
   }

@@ -45,7 +45,7 @@ FACTS: dict[str, Promise] = {
     "cancelled": _("cancelled"),
     "nbf": _("starts at"),
     "started": _("began at"),
-    "started_by": _("begun by"),
+    "started_by": _("begun"),
     "exp": _("ended at"),
     "title": _("title"),
     "target": _("target"),

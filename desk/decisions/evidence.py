@@ -15,6 +15,7 @@ from desk.moments import at
 from goals.models import DEFERRED, Goal
 from mongodb.documents import find
 from sessions_app.models import Recording
+from showgoals.settlement.performance import Judgement
 from showgoals.settlement.reasons import reason_in_words
 
 BEFORE_SETTLEMENTS = _("The funding goal was closed by an earlier release, and has no show.")
@@ -70,6 +71,8 @@ class Case:
     def lasted(self) -> timedelta | None:
         """How long the show lasted; None if that is not known."""
         if self.show is None or self.show.exp is None or self.show.begun_at is None:
+            return None
+        if self.goal.settlement is not None and self.goal.settlement.reason == Judgement.RESTORED:
             return None
         return max(self.show.exp - self.show.begun_at, timedelta(0))
 

@@ -97,9 +97,11 @@ def _how_it_started(show: ShowGoal, *, is_over: bool) -> Iterator[SafeString]:
     else:
         yield words(_("It started on time."))
     if show.context.started_by == "system":
+        ends = show.window[1]
         lasted = _("Its length counted from the late start, so it should have lasted until {at}.")
         lasts = _("Payers get the whole length of the show, until {at}.")
-        yield words(lasted if is_over else lasts, at=at(show.window[1]))
+        if not is_over or (show.exp is not None and show.exp < ends):
+            yield words(lasted if is_over else lasts, at=at(ends))
     elif show.context.started is not None:
         began = _("The streamer began at {at}. The length of the show counts from then on.")
         yield words(began, at=at(show.context.started))

@@ -136,7 +136,7 @@ class UserDeskAdmin(AccountAdmin):
         form = DeactivateForm(_posted(request), hanging=hanging, keys=keys, may_end=may_end, may_revoke=may_revoke)
         if not form.is_confirmed():
             texts: dict[str, Any] = {"title": DEACTIVATE, "question": DEACTIVATION, "keys_label": KEYS, "keys": keys}
-            if not user.is_active and hanging.sessions:
+            if not user.is_active and hanging.sessions and may_end:
                 texts |= {"title": END_SESSIONS, "question": ""}
             texts["go_on"] = "" if may_end else GO_ON
             return self._ask(request, user, form, hanging=hanging, **texts)

@@ -22,7 +22,11 @@ SESSION_SECONDS = 2.5
 
 @dataclass(frozen=True, slots=True)
 class Deactivated:
-    """What a deactivation has done: whether the user was active, and how many sessions are live that were to end."""
+    """What a deactivation has done.
+
+    `was_active` says whether the user was active. If sessions were to end, `sessions_left` is the number of the user's
+    sessions that are still live.
+    """
 
     was_active: bool
     sessions_left: int

@@ -43,7 +43,7 @@ def bridge(*, at: datetime, now: datetime) -> Gap:
     hold_overdue(before=now)
     return Gap(
         held=held_shows(now=now),
-        live=mark_live(),
+        live=mark_live(at=at),
         closing=_close_now(now=now),
         postponed=_postpone_lapses(at=at, now=now),
     )

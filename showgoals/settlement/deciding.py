@@ -38,10 +38,7 @@ class NotAFundingGoal(ProductError):
 
 
 class NotInQuestion(ProductError):
-    """The payments are not in question: the goal is open, or waits for its show or its lapse.
-
-    They also can't be due back if a recording of the show was found, because they are about to be earned.
-    """
+    """The goal is open, waits for its show or its lapse, or has a new recording that speaks against a refund."""
 
     code = "not_in_question"
     status = 409

@@ -11,7 +11,7 @@ REASONS: dict[str, Promise] = {
     Judgement.RECORDED: _("The recording shows that the show was performed."),
     Judgement.ENDED_EARLY: _("The show ended early."),
     Judgement.NO_EVIDENCE: _("Nothing proves that the show was performed."),
-    Judgement.RESTORED: _("The show was live in a backup that was restored, so nobody knows how long it lasted."),
+    Judgement.RESTORED: _("The show was live in a backup that was restored, so it may have ended early."),
     LapseReason.NO_SHOW: _("No show was created in time."),
     LapseReason.SHOW_CANCELLED: _("The show was cancelled, and not brought back in time."),
     LapseReason.SESSION_ENDED: _("The session ended."),

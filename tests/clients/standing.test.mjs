@@ -93,6 +93,19 @@ test("the time does not go back when a quick answer follows a slow one", (t) => 
   assert.ok(Math.abs(clock.now() - (Date.now() - 3_600_000)) <= 500, `${clock.now()}`);
 });
 
+test("a clock that was set forward and back does not stop the time", (t) => {
+  const start = 1_000_000_000_000;
+  t.mock.timers.enable({ apis: ["Date"], now: start });
+  const clock = new ServerClock();
+  clock.observe(new Date(start).toUTCString(), start - 20, start);
+  t.mock.timers.setTime(start + 3_600_000);
+  clock.now();
+  t.mock.timers.setTime(start + 5_000);
+  clock.observe(new Date(start + 5_000).toUTCString(), start + 4_980, start + 5_000);
+
+  assert.ok(Math.abs(clock.now() - (start + 5_000)) <= 1_000, `${clock.now()}`);
+});
+
 test("answers tell the server's clock to a fraction of a second, until somebody sets a clock", (t) => {
   t.mock.timers.enable({ apis: ["Date"], now: 1_000_000_000_000 });
   const clock = new ServerClock();

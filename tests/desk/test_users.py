@@ -205,20 +205,23 @@ def test_sessions_for_which_no_time_is_left_are_said_and_end_later(
     assert {session.status for session in Session.objects.all()} == {"ended"}
 
 
-def test_session_that_was_opened_just_before_the_deactivation_is_said(
-    browser: Client, streamer: User, show: Goal, monkeypatch: pytest.MonkeyPatch
+def test_session_that_was_opened_just_before_the_deactivation_is_counted(
+    streamer: User, show: Goal, boss: User
 ) -> None:
-    def open_session_then_deactivate(user: User, **wanted: Any) -> Any:
-        SessionFactory(user=streamer)
-        return deactivate(user, **wanted)
+    listed = [Session.objects.get(pk=show.conditions.session_id)]
+    SessionFactory(user=streamer)
 
-    monkeypatch.setattr("desk.users.admin.deactivate", open_session_then_deactivate)
+    done = deactivate(streamer, sessions=listed, keys=[], by=author(boss), reason="", now=NOW)
 
-    (_deactivated, left) = messages(answer(browser, streamer, sessions="end"))
+    assert (done.was_active, done.sessions_left) == (True, 1)
 
-    assert left == "Sessions that are still live: 1. Press the button again."
-    page_again = browser.get(page(streamer, "deactivate/")).content.decode()
-    assert ("End live sessions" in page_again, "can&#x27;t sign in any more" in page_again) == (True, False)
+
+def test_page_of_an_inactive_user_says_that_it_ends_sessions(browser: Client, streamer: User, show: Goal) -> None:
+    answer(browser, streamer, sessions="keep")
+
+    text = browser.get(page(streamer, "deactivate/")).content.decode()
+
+    assert ("End live sessions" in text, "can&#x27;t sign in any more" in text) == (True, False)
 
 
 def test_double_submit_and_two_people_at_once_deactivate_once(boss: User, viewer: User) -> None:

@@ -93,7 +93,7 @@ def test_show_without_evidence_is_in_question_until_its_recording_is_found(live:
     assert (verdict(live), decisions(live), settlement(live)["as_sold"]) == (("earned", "recorded"), 2, True)
 
 
-def test_nobody_decides_after_the_recording_was_found(live: Goal, clock: Traveller) -> None:
+def test_nobody_decides_on_a_refund_after_the_recording_was_found(live: Goal, clock: Traveller) -> None:
     end(live, clock)
     collection("recordings").update_one({"_id": live.pk}, {"$set": FILES})
     mei = Author(AuthorRole.STAFF, "1" * 24, "mei")
@@ -102,6 +102,15 @@ def test_nobody_decides_after_the_recording_was_found(live: Goal, clock: Travell
         run_in_transaction(lambda: decide_settlement(live.context.funding_goal_id, **decision, now=now()))
     settle_performances()
     assert verdict(live) == ("earned", "recorded")
+
+
+def test_person_may_decide_what_the_recording_is_about_to_prove(live: Goal, clock: Traveller) -> None:
+    end(live, clock)
+    collection("recordings").update_one({"_id": live.pk}, {"$set": FILES})
+    mei = Author(AuthorRole.STAFF, "1" * 24, "mei")
+    decision: dict[str, Any] = {"outcome": SettlementState.EARNED, "reason": "I was there.", "by": mei}
+    run_in_transaction(lambda: decide_settlement(live.context.funding_goal_id, **decision, now=now()))
+    assert (settle_performances(), verdict(live)) == ("proven 0, former 0", ("earned", "I was there."))
 
 
 def test_recording_changes_no_decision_of_a_person(live: Goal, clock: Traveller) -> None:
