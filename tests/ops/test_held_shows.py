@@ -216,20 +216,36 @@ def test_person_decides_about_a_show_that_was_live(
     collection("goals").update_one({"_id": show.pk}, {"$set": times})
     activate_goal(str(show.pk), int(nbf.timestamp()))
     assert streamer_client.post(f"/goals/{show.pk}/start", {}).status == 200
-    long_ago = nbf - timedelta(hours=9)
-    earlier = {"nbf": long_ago, "activated_at": long_ago, "context.started": long_ago}
-    collection("goals").update_one({"_id": show.pk}, {"$set": earlier})
     back_up(tmp_path / "backup")
     lines = restore(tmp_path / "backup", into=other_database)
 
     with in_database(other_database):
         assert lines[1] == "Shows that were live, and about whose payments a person has to decide when they end: 1."
         collection("recordings").update_one({"_id": show.pk}, {"$set": {"provider": {"files": [{"vid": "v1"}]}}})
+        # Hours pass.
+        collection("goals").update_one({"_id": show.pk}, {"$set": {"context.started": nbf - timedelta(hours=9)}})
         reconcile_goals()
         settle_performances()
         assert stored_one("goals", show.pk)["exp"] is not None
         settlement = stored_one("goals", show.context.funding_goal_id)["settlement"]
         assert (settlement["state"], settlement["reason"]) == ("in_question", "restored")
+
+
+def test_show_that_was_over_in_the_backup_is_settled_as_usual(
+    tmp_path: Path, show: Goal, other_database: str, streamer_client: ApiClient
+) -> None:
+    nbf = whole_second() - MINUTE
+    collection("goals").update_one({"_id": show.pk}, {"$set": {"nbf": nbf, "created_at": nbf - MINUTE}})
+    activate_goal(str(show.pk), int(nbf.timestamp()))
+    assert streamer_client.post(f"/goals/{show.pk}/start", {}).status == 200
+    collection("goals").update_one({"_id": show.pk}, {"$set": {"context.started": nbf - timedelta(hours=9)}})
+    back_up(tmp_path / "backup")
+    restore(tmp_path / "backup", into=other_database)
+
+    with in_database(other_database):
+        reconcile_goals()
+        settlement = stored_one("goals", show.context.funding_goal_id)["settlement"]
+        assert (settlement["state"], settlement["reason"]) == ("earned", "performed")
 
 
 def test_half_restored_database_says_so(other_database: str) -> None:
